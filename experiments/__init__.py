@@ -1,0 +1,1 @@
+"""Stage scripts of the pipeline: the only place with paths, arguments, seeds and devices."""

@@ -1,0 +1,113 @@
+"""What training and sampling of a ladder share on the side of files: parameters, stores, weights."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from experiments import paths
+from experiments.config import load_section
+from experiments.files import load_npz, save_npz
+from experiments.settings import SystemSettings, load_system
+from pita.data import NoiseSettings
+from pita.ladder import Arrays, DescentSettings, InitialSettings
+from pita.module import TrainingSettings
+from pita.networks import DiffusionModel, NetworkSettings, build_model
+from pita.networks.weights import arrays_to_weights
+from pita.objective import LossSettings
+
+NOT_WEIGHTS = ("data_variance", "variances")
+RUNG = "rung{}/"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The trainings of a ladder: its first rung starts from random weights, later ones from the rung above."""
+
+    first: TrainingSettings
+    later: TrainingSettings
+
+
+@dataclass(frozen=True)
+class LadderConfig:
+    """All parameters of a ladder, one field for each section of the parameter file."""
+
+    system: SystemSettings
+    network: NetworkSettings
+    initial: InitialSettings
+    losses: LossSettings
+    noise: NoiseSettings
+    training: TrainingPlan
+    descent: DescentSettings
+
+    def digest(self) -> str:
+        """Return a name for these parameters: runs with the same name may continue one another."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+
+
+def load_ladder(system: str) -> LadderConfig:
+    """Read the parameters of a system's ladder."""
+    file, settings = paths.params(system), load_system(system)
+    schemas = LadderConfig.__annotations__
+    sections = {
+        name: load_section(file, name, schemas[name])
+        for name in ("initial", "losses", "noise", "training", "descent")
+    }
+    return LadderConfig(system=settings, network=load_network(system), **sections)
+
+
+def load_network(system: str) -> NetworkSettings:
+    """Read the architecture of a system's models."""
+    return load_section(paths.params(system), "network", NetworkSettings, n_atoms=load_system(system).n_atoms)
+
+
+class FolderStore:
+    """Finished parts of a ladder, one file each, in a scratch folder named after its parameters."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, name: str) -> Arrays | None:
+        """Return what was saved under this name, None if nothing was."""
+        path = self.folder / f"{name}.npz"
+        return load_npz(path) if path.exists() else None
+
+    def save(self, name: str, arrays: Arrays) -> None:
+        """Keep arrays under a name."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_npz(self.folder / f"{name}.npz", arrays)
+
+
+def network_from(arrays: Arrays, settings: NetworkSettings, *, device: str = "cpu") -> DiffusionModel:
+    """Build the model of a rung from its saved arrays."""
+    model = build_model(settings)
+    arrays_to_weights(model, {name: a for name, a in arrays.items() if name not in NOT_WEIGHTS})
+    return model.to(device).requires_grad_(False).eval()
+
+
+def gather_weights(store: FolderStore, system: SystemSettings) -> Arrays:
+    """Put the models of all rungs, and what their ladder cost, into one set of arrays."""
+    n_models = len(system.temperatures) - 1
+    spent = [int(store.load(f"samples-{rung}")["n_energy_evals"]) for rung in range(n_models)]
+    gathered = {
+        "temperatures": np.array(system.temperatures),
+        "n_energy_evals_initial": np.array(spent[0]),
+        "n_energy_evals_ladder": np.array(sum(spent[1:])),
+    }
+    for rung in range(n_models):
+        model = store.load(f"model-{rung}")
+        gathered |= {RUNG.format(rung) + name: values for name, values in model.items()}
+    return gathered
+
+
+def rung_of(weights: Arrays, rung: int) -> Arrays:
+    """Return the arrays of one rung."""
+    prefix = RUNG.format(rung)
+    return {name.removeprefix(prefix): values for name, values in weights.items() if name.startswith(prefix)}
+
+
+def device_of_choice() -> str:
+    """Return the GPU where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,43 @@
+"""Where every file of a run lies, relative to the repository root; the only place that names folders."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "figures" / "data"
+TABLES = ROOT / "figures" / "tables"
+SCRATCH = ROOT / "experiments" / "scratch"
+
+
+def params(system: str) -> Path:
+    """Return the parameters of a system."""
+    return ROOT / "experiments" / "params" / f"{system}.toml"
+
+
+def reference(system: str) -> Path:
+    """Return the reference samples of a system, at every temperature of its ladder."""
+    return ROOT / "experiments" / "reference" / f"{system}.npz"
+
+
+def weights(system: str, seed: int) -> Path:
+    """Return the trained weights of all rungs of one ladder."""
+    return ROOT / "experiments" / "weights" / f"{system}-{seed}.npz"
+
+
+def samples(system: str, method: str, seed: int) -> Path:
+    """Return the samples of a method at the target temperature."""
+    return ROOT / "experiments" / "samples" / f"{system}-{method}-{seed}.npz"
+
+
+def metrics(system: str, method: str, seed: int) -> Path:
+    """Return the metrics of one run of a method."""
+    return DATA / f"{system}-{method}-{seed}.json"
+
+
+def floor(system: str) -> Path:
+    """Return the noise floor of every metric."""
+    return DATA / f"{system}-floor.json"
+
+
+def budget(system: str, method: str, seed: int) -> Path:
+    """Return the metrics of a classical method against its budget."""
+    return DATA / f"{system}-budget-{method}-{seed}.json"

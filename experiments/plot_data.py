@@ -1,0 +1,82 @@
+"""Turn stored results into the CSV of each figure: `python -m experiments.plot_data lj13` or `... mixture`.
+
+Every statistic of a figure is computed here; a figure script draws what its CSV says. Over seeds: the mean,
+the lowest and the highest value.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+
+from experiments.claims import load_claims
+from experiments.errors import reported
+from experiments.files import DataFileError, load_json, save_csv
+from experiments.paths import ROOT
+from experiments.plot_rows import annealing_rows, budget_rows, histogram_rows, mixture_rows
+from experiments.results import DATA_FOLDER
+
+PITA = "pita"
+PUBLISHED = "PITA"
+Rows = list[dict[str, object]]
+
+
+def over_seeds(pattern: str, *, root: Path, keys: Sequence[str]) -> dict[tuple[str, ...], dict]:
+    """Load every stored JSON whose name matches `pattern`, by the groups of the pattern, in their order."""
+    folder = root / DATA_FOLDER
+    matches = [(re.fullmatch(pattern, path.name), path) for path in sorted(folder.glob("*.json"))]
+    found = {match.groups(): load_json(path, keys=keys) for match, path in matches if match}
+    if not found:
+        raise DataFileError(f"{folder}: no file matches {pattern}")
+    return found
+
+
+def budget(system: str, *, root: Path) -> Rows:
+    """Metric against number of energy evaluations."""
+    stored = over_seeds(rf"{system}-budget-([a-z_]+)-(\d+)\.json", root=root, keys=("method", "points"))
+    budgets: dict[str, list[dict]] = {}
+    for entry in stored.values():
+        budgets.setdefault(entry["method"], []).append(entry)
+    keys = ("metrics", "energy_evals")
+    runs = list(over_seeds(rf"{system}-{PITA}-(\d+)\.json", root=root, keys=keys).values())
+    floor = load_json(root / DATA_FOLDER / f"{system}-floor.json", keys=("metrics",))
+    rows = load_claims(root).published
+    published = [row for row in rows if (row.system, row.method) == (system, PUBLISHED)]
+    return budget_rows(budgets, runs, floor=floor["metrics"], published=published[0].metrics)
+
+
+def write(stem: str, rows: Rows, *, root: Path) -> None:
+    """Write the CSV of one figure; the columns are those of the first row."""
+    save_csv(root / "figures" / f"{stem}.csv", rows, columns=list(rows[0]))
+
+
+def write_system(system: str, *, root: Path) -> None:
+    """Write the CSVs of all figures of a system."""
+    write(f"{system}_budget", budget(system, root=root), root=root)
+    for name, rows_of in (("rungs", histogram_rows), ("trace", annealing_rows)):
+        stored = over_seeds(rf"{system}-{name}-(\d+)\.json", root=root, keys=("rungs",))
+        seeds = {int(seed): entry["rungs"] for (seed,), entry in stored.items()}
+        stem = {"rungs": "histograms", "trace": "annealing"}[name]
+        write(f"{system}_{stem}", rows_of(seeds), root=root)
+
+
+def write_mixture(*, root: Path) -> None:
+    """Write the CSV of the comparison of weightings."""
+    stored = load_json(root / DATA_FOLDER / "mixture.json", keys=("exact", "runs"))
+    write("mixture", mixture_rows(stored["runs"], exact=stored["exact"]), root=root)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("subject", choices=("mixture", "lj13"))
+    subject = parser.parse_args(argv).subject
+    with reported():
+        if subject == "mixture":
+            write_mixture(root=ROOT)
+        else:
+            write_system(subject, root=ROOT)
+
+
+if __name__ == "__main__":
+    main()

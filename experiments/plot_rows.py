@@ -1,0 +1,139 @@
+"""Rows of the figures' CSVs, from results already read; a column's unit stands in brackets after its name."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from experiments.claims import parse_printed
+from experiments.files import DataFileError
+
+Rows = list[dict[str, object]]
+METRIC_UNITS = {"distance_w2": "r_min", "energy_w2": "kT"}
+ERROR_UNITS = {"mode_mass": "1", "variance": "length^2", "log_z": "1"}
+
+
+def mixture_rows(runs: Sequence[Mapping], *, exact: Mapping[str, float]) -> Rows:
+    """Root-mean-square errors over repeats and their standard errors; empty where there is no estimate."""
+    rows = []
+    for run in runs:
+        row = {
+            "weighting": run["weighting"],
+            "n_steps [1]": run["n_steps"],
+            "network_passes [1]": run["network_passes"],
+        }
+        for name, unit in ERROR_UNITS.items():
+            error, spread = None, None
+            if name in run["estimates"]:
+                error, spread = rms_error(run["estimates"][name], exact[name])
+            row |= {f"{name}_error [{unit}]": error, f"{name}_error_se [{unit}]": spread}
+        rows.append(row)
+    return rows
+
+
+def rms_error(estimates: Sequence[float], exact: float) -> tuple[float, float]:
+    """Root of the mean squared error e^2 and its standard error, se(e^2) / (2 rms)."""
+    square = (np.asarray(estimates) - exact) ** 2
+    rms = square.mean() ** 0.5
+    return float(rms), float(square.std(ddof=1) / len(square) ** 0.5 / (2 * rms))
+
+
+def budget_rows(
+    budgets: Mapping[str, Sequence[Mapping]],
+    runs: Sequence[Mapping],
+    *,
+    floor: Mapping[str, Mapping],
+    published: Mapping[str, str],
+) -> Rows:
+    """One row per method and budget, one per PITA budget (all, sampling only), the published row, the floor.
+
+    `budgets`: method -> one stored budget per seed. The range of the floor is its mean -/+ standard
+    deviation, that of the published row its printed error.
+    """
+    rows = []
+    for method, seeds in sorted(budgets.items()):
+        if len({len(seed["points"]) for seed in seeds}) != 1:
+            raise DataFileError(f"budgets of {method}: numbers of points differ between seeds")
+        for points in zip(*(seed["points"] for seed in seeds), strict=True):
+            evals = float(np.mean([point["energy_evals"] for point in points]))
+            rows.append(budget_row(method, evals, [point["metrics"] for point in points]))
+    judged = [{name: cell["value"] for name, cell in run["metrics"].items()} for run in runs]
+    for kind, part in (("pita", "total"), ("pita_sampling", "sample")):
+        evals = float(np.mean([run["energy_evals"][part] for run in runs]))
+        rows.append(budget_row(kind, evals, judged))
+    printed = {name: parse_printed(published[name]) for name in METRIC_UNITS}
+    rows.append(band_row("published", printed))
+    rows.append(band_row("floor", {name: (floor[name]["mean"], floor[name]["sd"]) for name in METRIC_UNITS}))
+    return rows
+
+
+def budget_row(method: str, energy_evals: float, judged: Sequence[Mapping[str, float]]) -> dict[str, object]:
+    """Mean and range of each metric over seeds."""
+    row = {"method": method, "energy_evals [1]": energy_evals}
+    for name, unit in METRIC_UNITS.items():
+        values = [entry[name] for entry in judged]
+        row |= value_and_range(name, unit, float(np.mean(values)), min(values), max(values))
+    return row
+
+
+def band_row(method: str, cells: Mapping[str, tuple]) -> dict[str, object]:
+    """A value with a symmetric error and no budget."""
+    row = {"method": method, "energy_evals [1]": None}
+    for name, unit in METRIC_UNITS.items():
+        value, error = cells[name][:2]
+        row |= value_and_range(name, unit, value, value - (error or 0.0), value + (error or 0.0))
+    return row
+
+
+def value_and_range(name: str, unit: str, value: float, low: float, high: float) -> dict[str, object]:
+    """Three columns of one quantity."""
+    return {f"{name} [{unit}]": value, f"{name}_low [{unit}]": low, f"{name}_high [{unit}]": high}
+
+
+def histogram_rows(seeds: Mapping[int, Sequence[Mapping]]) -> Rows:
+    """Densities by temperature and bin, mean and range over seeds, beside the reference; energies in epsilon."""
+    rows = []
+    for rungs in zip(*seeds.values(), strict=True):
+        columns: dict[str, np.ndarray] = {}
+        for name, unit in (("energy", "epsilon"), ("distance", "r_min")):
+            columns |= histogram_columns(rungs, name, unit)
+        n_bins = max(len(column) for column in columns.values())
+        for i in range(n_bins):
+            entry = {key: float(column[i]) if i < len(column) else None for key, column in columns.items()}
+            rows.append({"temperature [epsilon/k_B]": rungs[0]["temperature"]} | entry)
+    return rows
+
+
+def histogram_columns(rungs: Sequence[Mapping], name: str, unit: str) -> dict[str, np.ndarray]:
+    """Edges and densities of one quantity at one temperature, from one entry per seed."""
+    edges = np.array(rungs[0][f"{name}_edges"])
+    density = np.array([rung[f"{name}_density"] for rung in rungs])
+    if any(rung[f"{name}_edges"] != rungs[0][f"{name}_edges"] for rung in rungs):
+        raise DataFileError(f"{name}_edges at T = {rungs[0]['temperature']} differ between seeds")
+    return {
+        f"{name}_left [{unit}]": edges[:-1],
+        f"{name}_right [{unit}]": edges[1:],
+        f"{name}_density [1/{unit}]": density.mean(0),
+        f"{name}_density_low [1/{unit}]": density.min(0),
+        f"{name}_density_high [1/{unit}]": density.max(0),
+        f"{name}_density_reference [1/{unit}]": np.array(rungs[0][f"{name}_density_reference"]),
+    }
+
+
+def annealing_rows(seeds: Mapping[int, Sequence[Mapping]]) -> Rows:
+    """One row per seed, rung and noise level."""
+    return [
+        {
+            "seed": seed,
+            "temperature_from [epsilon/k_B]": rung["temperature_from"],
+            "temperature_to [epsilon/k_B]": rung["temperature_to"],
+            "sigma [r_min]": h**0.5,
+            "ess_fraction [1]": ess_fraction,
+            "unique_ancestors_fraction [1]": n_unique / rung["n_particles"],
+            "log_w_std [1]": log_w_std,
+        }
+        for seed, rungs in sorted(seeds.items())
+        for rung in rungs
+        for h, ess_fraction, log_w_std, n_unique in zip(
+            rung["h"], rung["ess_fraction"], rung["log_w_std"], rung["n_unique_ancestors"], strict=True
+        )
+    ]

@@ -1,0 +1,85 @@
+"""What a step of the annealer asks of a diffusion model, evaluated a chunk of particles at a time.
+
+With h the variance of the added noise (squared unit of x), p_h the noised density: score s_h ~ grad log p_h,
+energy U_h ~ -log p_h + const(h), dimensionless. Divergence: exact trace, or Hutchinson, Commun. Stat. Simul.
+Comput. 18, 1059 (1989).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor
+
+
+class DiffusionModel(Protocol):
+    """Score and energy at noise level h, one level for all particles; x (N, *event), h a 0-d tensor.
+
+    Called under no_grad: a model that differentiates does so by torch.func or by enabling gradients itself,
+    and for Feynman-Kac weights must not switch them off. A model of one kind only lacks the other's methods.
+    """
+
+    def score(self, x: Tensor, h: Tensor) -> Tensor:
+        """Return s_h(x) (N, *event) of the score network."""
+
+    def energy(self, x: Tensor, h: Tensor) -> Tensor:
+        """Return U_h(x) (N,) of the energy network."""
+
+    def energy_and_score(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return U_h(x) (N,) and -grad U_h(x) (N, *event), both of the energy network."""
+
+
+class Evaluation(NamedTuple):
+    """A model at particles x (N, *event) and level h; what was not asked for is None.
+
+    `transport` (N, *event) is the score that moves probability (v is a multiple of it), `langevin` (N,
+    *event) is -grad U of the Langevin term, `energy` (N,) is U. For Feynman-Kac weights also `energy_score` =
+    -grad U of the energy network (N, *event), `divergence` (N,) of `transport` and `energy_rate` dU/dh (N,).
+    """
+
+    transport: Tensor
+    langevin: Tensor
+    energy: Tensor | None = None
+    energy_score: Tensor | None = None
+    divergence: Tensor | None = None
+    energy_rate: Tensor | None = None
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply the function to every field that is there."""
+        return type(self)(*(None if value is None else function(value) for value in self))
+
+
+def in_chunks(evaluate: Callable[..., Evaluation], *per_particle: Tensor, chunk: int) -> Evaluation:
+    """Evaluate arrays (N, ...) `chunk` particles at a time and put the results together: bounded memory."""
+    pieces = zip(*(array.split(chunk) for array in per_particle), strict=True)
+    parts = [evaluate(*piece) for piece in pieces]
+    if len(parts) == 1:
+        return parts[0]
+    return Evaluation(*(None if field[0] is None else torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+def divergence(field: Callable[[Tensor], Tensor], x: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a vector field and the sum of its quadratic forms over directions, from one forward pass.
+
+    x: (N, *event); directions: (n_directions, N or 1, *event) -> field (N, *event) and sum_i e_i^T J e_i
+    (N,). An orthonormal basis gives the trace of the Jacobian J, exactly; directions with E[z z^T] = 1 give
+    it on average.
+    """
+
+    def tracked(y: Tensor) -> Tensor:
+        value = field(y)
+        if not value.requires_grad:
+            raise ValueError(
+                "the field has no gradient; a score computed under no_grad has a false divergence 0"
+            )
+        return value
+
+    value, pull_back = torch.func.vjp(tracked, x)
+    cotangents = directions.expand(-1, *value.shape)
+    rows = torch.func.vmap(lambda cotangent: pull_back(cotangent)[0])(cotangents)
+    return value, (rows * directions).flatten(2).sum(dim=(0, 2))
+
+
+def energy_rate(model: DiffusionModel, x: Tensor, h: Tensor) -> Tensor:
+    """Return dU_h(x)/dh by forward-mode differentiation; x: (N, *event) -> (N,), 1 / unit of x squared."""
+    return torch.func.jvp(lambda level: model.energy(x, level), (h,), (torch.ones_like(h),))[1]

@@ -1,0 +1,1 @@
+"""Distances between sampled and reference configurations, their standard errors and their noise floors."""

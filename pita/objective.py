@@ -1,0 +1,127 @@
+"""The objective of one batch: which losses a model is trained by, with which weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pita import losses
+from pita.compiled import Compiled
+from pita.data import NoisyBatch
+from pita.networks import DiffusionModel
+
+Objective = Callable[[NoisyBatch], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weights of the losses, zero for those not used, and the parameters of two of them.
+
+    `score`, `energy`: denoising by either head; with `blend`, its regression target is the mixture of the
+    clean configuration and the force that has the least variance. `target`: target score matching by every head, where h <
+    `target_h_max`. `distill`: the energy head onto the score head. `pin`: U at h = `pin_h` against beta E,
+    where beta E < `pin_energy_max`.
+    """
+
+    score: float = 0.0
+    energy: float = 0.0
+    target: float = 0.0
+    distill: float = 0.0
+    pin: float = 0.0
+    blend: bool = False
+    target_h_max: float = 0.04
+    pin_h: float = 1e-4
+    pin_energy_max: float = 1e3
+
+    def __post_init__(self):
+        weights = (self.score, self.energy, self.target, self.distill, self.pin)
+        if min(weights) < 0 or max(weights) == 0:
+            raise ValueError(f"weights must be non-negative and not all zero, got {self}")
+
+
+def check_losses(model: DiffusionModel, settings: LossSettings) -> None:
+    """Raise ValueError where a loss is for a head that the model lacks, or a head gets no loss."""
+    trains_score = settings.score + settings.target > 0
+    trains_energy = settings.energy + settings.target + settings.distill + settings.pin > 0
+    if model.score_head is None and settings.score + settings.distill > 0:
+        raise ValueError(f"the model has no score head for the losses {settings}")
+    if model.energy_head is None and settings.energy + settings.distill + settings.pin > 0:
+        raise ValueError(f"the model has no energy head for the losses {settings}")
+    if (model.score_head is not None and not trains_score) or (
+        model.energy_head is not None and not trains_energy
+    ):
+        raise ValueError(f"a head of the model is trained by none of the losses {settings}")
+
+
+def make_objective(
+    model: DiffusionModel, settings: LossSettings, *, n_rungs: int, compiled: bool
+) -> Objective:
+    """Return the map from a batch to its weighted losses by name, scalars.
+
+    n_rungs: number of training sets, over which the gauge of the pinned energy is taken apart.
+    """
+    check_losses(model, settings)
+
+    def objective(batch: NoisyBatch) -> dict[str, Tensor]:
+        denoised = _denoised(model, batch, settings)
+        terms = _denoising_terms(denoised, batch, settings)
+        if settings.distill:
+            terms["distill"] = settings.distill * losses.distillation(
+                denoised["energy"], denoised["score"], batch.h
+            )
+        if settings.pin:
+            terms["pin"] = settings.pin * _pinned(model, batch, settings, n_rungs=n_rungs)
+        return terms
+
+    return Compiled(objective) if compiled else objective
+
+
+def _denoised(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings) -> dict[str, Tensor]:
+    """Clean configurations as each head that a loss reads sees them."""
+    denoised = {}
+    if model.score_head is not None:
+        denoised["score"] = model.denoise(batch.x, batch.h, batch.beta)
+    if settings.energy or settings.distill or (settings.target and model.energy_head is not None):
+        score = model.energy_score(batch.x, batch.h, batch.beta)
+        denoised["energy"] = batch.x + batch.h[:, None, None] * score
+    return denoised
+
+
+def _denoising_terms(
+    denoised: dict[str, Tensor], batch: NoisyBatch, settings: LossSettings
+) -> dict[str, Tensor]:
+    terms = {}
+    for head, configuration in denoised.items():
+        if weight := getattr(settings, head):
+            terms[head] = weight * _denoising(configuration, batch, settings)
+        if settings.target:
+            if batch.reduced_force is None:
+                raise ValueError("target score matching needs forces in every training set")
+            terms[f"target_{head}"] = settings.target * losses.target_score_matching(
+                configuration, batch.x, batch.reduced_force, batch.h, h_max=settings.target_h_max
+            )
+    return terms
+
+
+def _denoising(denoised: Tensor, batch: NoisyBatch, settings: LossSettings) -> Tensor:
+    if not settings.blend:
+        return losses.denoising_score_matching(denoised, batch.x0, batch.h)
+    if batch.reduced_force is None:
+        raise ValueError("blended score matching needs forces in every training set")
+    return losses.blended_score_matching(
+        denoised, batch.x0, batch.x, batch.reduced_force, batch.h, force_variance=batch.force_variance
+    )
+
+
+def _pinned(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings, *, n_rungs: int) -> Tensor:
+    if batch.reduced_energy is None:
+        raise ValueError("energy pinning needs energies in every training set")
+    return losses.energy_pinning(
+        model.energy(batch.x0, settings.pin_h, batch.beta),
+        batch.reduced_energy,
+        batch.rung,
+        n_rungs=n_rungs,
+        n_dof=3 * (batch.x0.shape[1] - 1),
+        reduced_energy_max=settings.pin_energy_max,
+    )

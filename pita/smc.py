@@ -1,0 +1,199 @@
+"""Sequential Monte Carlo along an annealed path: move, weigh, and resample when the weights have spread.
+
+Del Moral, Doucet, Jasra, J. R. Stat. Soc. B 68, 411 (2006). Each particle costs one evaluation of the model
+per level.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pita.annealing import AnnealedPath
+from pita.distributed import check_same_seed
+from pita.evaluation import DiffusionModel, Evaluation
+from pita.log_weights import effective_sample_size, log_mean_exp
+from pita.resampling import RESAMPLERS
+from pita.weightings import Step, WeightingScheme, build_weighting
+
+
+class Particles(NamedTuple):
+    """Configurations `x` (N, *event) of one rank and their unnormalised log-weights `log_w` (N,) float64."""
+
+    x: Tensor
+    log_w: Tensor
+
+
+class Trace(NamedTuple):
+    """One float64 entry per level reached, of the whole population.
+
+    `h` of the level; `ess_fraction` ESS / N before resampling; `log_w_std` of the step's increments;
+    `n_unique_ancestors` first particles that still have offspring; `resampled` 0 or 1.
+    """
+
+    h: Tensor
+    ess_fraction: Tensor
+    log_w_std: Tensor
+    n_unique_ancestors: Tensor
+    resampled: Tensor
+
+
+class Annealed(NamedTuple):
+    """Where an annealing ended.
+
+    `log_p` (N,) estimates log p_{h_min}(x), None if unweighted; `origins` (N of all ranks,) int64 the first
+    ancestors; `log_z` estimates log of the integral of exp(-gamma U_{h_min}). Counters over all levels and
+    ranks.
+    """
+
+    particles: Particles
+    log_p: Tensor | None
+    origins: Tensor
+    trace: Trace
+    log_z: float
+    n_nonfinite: int
+    n_clipped: int
+
+
+class _State(NamedTuple):
+    x: Tensor
+    log_w: Tensor
+    log_p: Tensor | None
+    here: Evaluation
+    origins: Tensor
+    log_z: float
+    n_nonfinite: int = 0
+    n_clipped: int = 0
+
+
+@torch.no_grad()
+def anneal(
+    model: DiffusionModel,
+    path: AnnealedPath,
+    *,
+    n_particles: int,
+    generator: torch.Generator,
+    progress: Callable[[int, float], None] | None = None,
+) -> Annealed:
+    """Carry n_particles (over all ranks) from h_max to h_min; `progress(levels done, ESS fraction)` follows.
+
+    A particle whose increment is not finite gets log_w = -inf and is counted.
+    """
+    if n_particles < 1 or n_particles % path.space.communicator.size:
+        size = path.space.communicator.size
+        raise ValueError(f"n_particles must be a positive multiple of {size} ranks, got {n_particles}")
+    check_same_seed(path.space.communicator, generator)
+    weighting = build_weighting(path, generator=generator)
+    state, rows = _start(model, path, weighting, n_particles, generator), []
+    for k in range(path.settings.n_levels):
+        state, log_w_std = _step(model, path, weighting, state, k, generator)
+        log_w = path.space.communicator.gather(state.log_w)
+        ess_fraction = effective_sample_size(log_w) / n_particles
+        resampled = ess_fraction < path.settings.ess_threshold
+        if resampled:
+            state = _resample(state, log_w, path, generator)
+        n_ancestors = len(state.origins.unique())
+        rows.append((path.levels[k + 1], ess_fraction, log_w_std, n_ancestors, resampled))
+        if progress is not None:
+            progress(k + 1, ess_fraction)
+    return _finish(state, path, Trace(*torch.tensor(rows, dtype=torch.float64).T), generator)
+
+
+def _start(
+    model: DiffusionModel,
+    path: AnnealedPath,
+    weighting: WeightingScheme,
+    n_particles: int,
+    generator: torch.Generator,
+) -> _State:
+    """Draw x ~ N(0, prior variance) with log w = gamma log p - log prior."""
+    x = path.prior_variance**0.5 * path.space.noise(n_particles, generator=generator)
+    here = weighting.evaluate(model, x, path.level(0))
+    log_p = weighting.initial_log_p(x, here)
+    origins = torch.arange(n_particles, device=x.device)
+    if log_p is None:
+        return _State(x, x.new_zeros(len(x), dtype=torch.float64), None, here, origins, 0.0)
+    log_w = path.gamma * log_p - path.space.log_normal(x, path.prior_variance)
+    return _weighed(_State(x, torch.zeros_like(log_w), log_p, here, origins, 0.0), path, log_w)
+
+
+def _step(
+    model: DiffusionModel,
+    path: AnnealedPath,
+    weighting: WeightingScheme,
+    state: _State,
+    k: int,
+    generator: torch.Generator,
+) -> tuple[_State, float]:
+    """Move all particles from level k to k + 1 and weigh them; also the spread of the increments."""
+    dh, (variance, _) = path.step_size(k), path.kernel_variances[k]
+    noise = path.space.noise(len(state.origins), generator=generator)
+    x_next = state.x + dh * path.forward_drift(state.here) + variance**0.5 * noise
+    finite = x_next.flatten(1).isfinite().all(dim=1)
+    x_next = torch.where(finite.reshape(-1, *[1] * (x_next.ndim - 1)), x_next, state.x)
+    there = weighting.evaluate(model, x_next, path.level(k + 1))
+    increment = weighting.increment(Step(k, state.x, x_next, state.here, there, dh))
+    log_w = torch.where(finite & increment.log_w.isfinite(), increment.log_w, -torch.inf)
+    population = path.space.communicator.gather(log_w)
+    population = population[population.isfinite()]
+    cap = torch.quantile(population, path.settings.clip_quantile).item() if len(population) else 0.0
+    moved = state._replace(
+        x=x_next,
+        here=there,
+        log_p=None if state.log_p is None else state.log_p + increment.log_p,
+        n_clipped=state.n_clipped + int((population > cap).sum()),
+    )
+    spread = population.std().item() if len(population) > 1 else 0.0
+    return _weighed(moved, path, log_w.clamp(max=cap)), spread
+
+
+def _weighed(state: _State, path: AnnealedPath, increment: Tensor) -> _State:
+    """Add the increments to the log-weights; a particle whose increment is not finite dies and is counted."""
+    finite = increment.isfinite()
+    lost = path.space.communicator.gather((~finite & (state.log_w > -torch.inf)).int())
+    log_w = torch.where(finite, state.log_w + increment, -torch.inf)
+    return state._replace(log_w=log_w, n_nonfinite=state.n_nonfinite + int(lost.sum()))
+
+
+def resample_ancestors(log_w: Tensor, path: AnnealedPath, generator: torch.Generator) -> Tensor:
+    """Return the ancestors (N,) of the whole population from its log-weights (N,), equal on every rank."""
+    return RESAMPLERS[path.settings.resampler](log_w, generator=generator)
+
+
+def _resample(state: _State, log_w: Tensor, path: AnnealedPath, generator: torch.Generator) -> _State:
+    """Replace the population by offspring of equal weight; the mean weight goes into log Z."""
+    ancestors = resample_ancestors(log_w, path, generator)
+    mine = path.space.communicator.shard(ancestors)
+
+    def inherit(values: Tensor) -> Tensor:
+        return path.space.communicator.gather(values)[mine]
+
+    return state._replace(
+        x=inherit(state.x),
+        log_w=torch.zeros_like(state.log_w),
+        log_p=None if state.log_p is None else inherit(state.log_p),
+        here=state.here.map(inherit),
+        origins=state.origins[ancestors],
+        log_z=state.log_z + log_mean_exp(log_w),
+    )
+
+
+def _finish(state: _State, path: AnnealedPath, trace: Trace, generator: torch.Generator) -> Annealed:
+    """Resample or not, remove the last noise or not, and complete log Z."""
+    log_w = path.space.communicator.gather(state.log_w)
+    log_z = state.log_z + log_mean_exp(log_w)
+    if path.settings.resample_at_end:
+        state = _resample(state, log_w, path, generator)
+    x = state.x
+    if path.settings.denoise:
+        x = x + path.levels[-1] * path.space.project(state.here.transport)
+    return Annealed(
+        Particles(x, state.log_w),
+        state.log_p,
+        state.origins,
+        trace,
+        log_z,
+        state.n_nonfinite,
+        state.n_clipped,
+    )

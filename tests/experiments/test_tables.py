@@ -1,0 +1,120 @@
+"""Proves that a table shows the means over seeds, the floor and the published numbers, and nothing else."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.claims import load_claims, parse_printed
+from experiments.config import ConfigError
+from experiments.files import DataFileError, sha256
+from experiments.results import floor_row, our_rows
+from experiments.tables import write_tables
+
+
+def read(repository: Path) -> dict[str, dict[str, str]]:
+    write_tables("lj13", root=repository)
+    with (repository / "figures/tables/lj13.csv").open(encoding="utf-8") as file:
+        return {line["method"]: line for line in csv.DictReader(file)}
+
+
+def test_our_row_is_mean_and_standard_error_over_seeds(repository: Path) -> None:
+    row = read(repository)["pita"]
+    assert float(row["energy_w2"]) == 2.0
+    assert float(row["energy_w2_se"]) == pytest.approx(1 / 3**0.5, rel=1e-9)
+    assert (row["source"], row["n_seeds"], row["n_samples"]) == ("ours", "3", "2048")
+    assert [row[f"energy_evals{part}"] for part in ("", "_initial", "_ladder", "_sample")] == [
+        "3003",
+        "1",
+        "2",
+        "3000",
+    ]
+
+
+def test_what_is_not_known_says_so(repository: Path) -> None:
+    rows = read(repository)
+    assert rows["hmc"]["energy_w2_se"] == "not known", "one seed has no standard error"
+    published = rows["PITA_0"]
+    assert (published["source"], published["energy_w2"], published["energy_w2_se"]) == (
+        "published",
+        "2.26",
+        "0.21",
+    )
+    for name in ("n_seeds", "energy_evals", "energy_evals_sample", "distance_w2", "distance_w2_se"):
+        assert published[name] == "not known"
+    assert all(text for row in rows.values() for text in row.values())
+
+
+def test_rows_are_floor_ours_published_and_columns_keep_their_order(repository: Path) -> None:
+    rows = read(repository)
+    assert list(rows) == ["noise floor", "hmc", "pita", "PITA_0"]
+    assert list(rows["hmc"])[-4:] == ["distance_w2", "distance_w2_se", "energy_w2", "energy_w2_se"]
+
+
+def test_markdown_and_tex_print_the_same_numbers(repository: Path) -> None:
+    write_tables("lj13", root=repository)
+    markdown = (repository / "figures/tables/lj13.md").read_text(encoding="utf-8")
+    assert "| pita | ours | 3 | 2048 | 3,003 | 1 | 2 | 3,000 | 0.04 ± 0 | 2.00 ± 0.58 |" in markdown
+    assert "2.26 ± 0.21" in markdown and "- PITA_0: Table 1\n" in markdown
+    assert len({line.count("|") for line in markdown.splitlines() if line.startswith("|")}) == 1
+    tex = (repository / "figures/tables/lj13.tex").read_text(encoding="utf-8")
+    assert r"pita & ours & 3" in tex and r"2.00 $\pm$ 0.58" in tex and r"PITA\_0" in tex
+
+
+def test_same_results_give_the_same_bytes(repository: Path) -> None:
+    files = [repository / f"figures/tables/lj13.{suffix}" for suffix in ("csv", "md", "tex")]
+    write_tables("lj13", root=repository)
+    first = [sha256(file) for file in files]
+    write_tables("lj13", root=repository)
+    assert [sha256(file) for file in files] == first
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("seed", 4, "named otherwise"),
+        ("energy_evals", {"initial": 1, "ladder": 2, "sample": 3, "total": 7}, "total is not"),
+        ("energy_evals", {"total": 7}, "initial, ladder, sample missing"),
+        ("metrics", {"energy_w2": {"value": 1.0}}, r"metrics\.energy_w2: must have numbers value and se"),
+        ("metrics", {"energy_w2": {"value": 1.0, "se": 0.1}}, "metrics or n_samples differ"),
+        ("n_samples", 1000, "metrics or n_samples differ"),
+    ],
+)
+def test_result_that_contradicts_itself_is_named(
+    repository: Path, key: str, value: object, message: str
+) -> None:
+    path = repository / "figures/data/lj13-pita-2.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(DataFileError, match=f"lj13-pita-2.*{message}"):
+        our_rows("lj13", root=repository)
+
+
+def test_absent_floor_is_named(repository: Path) -> None:
+    (repository / "figures/data/lj13-floor.json").unlink()
+    with pytest.raises(DataFileError, match=r"lj13-floor\.json: no such file"):
+        floor_row("lj13", root=repository)
+
+
+def test_printed_numbers_are_read_literally() -> None:
+    assert parse_printed("30.78 ± 24.46") == (30.78, 24.46)
+    assert parse_printed("0.127") == (0.127, None)
+    with pytest.raises(ValueError, match="'2,26'"):
+        parse_printed("2,26")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("2.26 ± 0.21", "2.26 +- 0.21", "a printed number must read"),
+        ('published = "PITA_0"', 'published = "PITA_1"', "refers to a number that no"),
+        ("aldp = false\n", "", "'aldp' of .* is not among"),
+    ],
+)
+def test_claim_without_a_published_number_is_refused(
+    repository: Path, old: str, new: str, message: str
+) -> None:
+    path = repository / "paper/claims.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"claims.toml: .*{message}"):
+        load_claims(repository)
