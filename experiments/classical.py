@@ -1,4 +1,4 @@
-"""The classical methods of the comparison: their settings at a budget of energy evaluations, and their runs."""
+"""The classical methods of the comparison: their settings at a budget of energy evaluations; their runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class BaselineSettings:
                 raise ValueError(f"{method}: plans must stand in order of n_energy_evals, got {tuned_at}")
 
     def plan(self, method: str, *, n_energy_evals: int) -> Plan:
-        """Return the plan tuned at the largest budget within `n_energy_evals`, or at the least, for that budget."""
+        """Return the plan tuned at the largest budget within `n_energy_evals` (or at the least), for it."""
         plans = getattr(self, method)
         affordable = [plan for plan in plans if plan.n_energy_evals <= n_energy_evals]
         return replace(affordable[-1] if affordable else plans[0], n_energy_evals=n_energy_evals)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-
 from experiments.claims import load_claims
 from experiments.errors import reported
 from experiments.files import DataFileError, load_json, save_csv
@@ -63,8 +62,9 @@ def write_system(system: str, *, root: Path) -> None:
 
 def write_mixture(*, root: Path) -> None:
     """Write the CSV of the comparison of weightings."""
-    stored = load_json(root / DATA_FOLDER / "mixture.json", keys=("exact", "runs"))
-    write("mixture", mixture_rows(stored["runs"], exact=stored["exact"]), root=root)
+    stored = load_json(root / DATA_FOLDER / "mixture.json", keys=("exact", "independent_errors", "runs"))
+    rows = mixture_rows(stored["runs"], exact=stored["exact"], independent=stored["independent_errors"])
+    write("mixture", rows, root=root)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -12,8 +12,13 @@ METRIC_UNITS = {"distance_w2": "r_min", "energy_w2": "kT"}
 ERROR_UNITS = {"mode_mass": "1", "variance": "length^2", "log_z": "1"}
 
 
-def mixture_rows(runs: Sequence[Mapping], *, exact: Mapping[str, float]) -> Rows:
-    """Root-mean-square errors over repeats and their standard errors; empty where there is no estimate."""
+def mixture_rows(
+    runs: Sequence[Mapping], *, exact: Mapping[str, float], independent: Mapping[str, float]
+) -> Rows:
+    """Root-mean-square errors over repeats and their standard errors; empty where there is no estimate.
+
+    The last row holds the errors of as many independent draws.
+    """
     rows = []
     for run in runs:
         row = {
@@ -27,7 +32,10 @@ def mixture_rows(runs: Sequence[Mapping], *, exact: Mapping[str, float]) -> Rows
                 error, spread = rms_error(run["estimates"][name], exact[name])
             row |= {f"{name}_error [{unit}]": error, f"{name}_error_se [{unit}]": spread}
         rows.append(row)
-    return rows
+    row = {"weighting": "independent", "n_steps [1]": None, "network_passes [1]": None}
+    for name, unit in ERROR_UNITS.items():
+        row |= {f"{name}_error [{unit}]": independent.get(name), f"{name}_error_se [{unit}]": None}
+    return [*rows, row]
 
 
 def rms_error(estimates: Sequence[float], exact: float) -> tuple[float, float]:
@@ -90,7 +98,7 @@ def value_and_range(name: str, unit: str, value: float, low: float, high: float)
 
 
 def histogram_rows(seeds: Mapping[int, Sequence[Mapping]]) -> Rows:
-    """Densities by temperature and bin, mean and range over seeds, beside the reference; energies in epsilon."""
+    """Densities by temperature and bin, mean and range over seeds, beside the reference; E in epsilon."""
     rows = []
     for rungs in zip(*seeds.values(), strict=True):
         columns: dict[str, np.ndarray] = {}

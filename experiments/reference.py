@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from experiments import paths
@@ -18,54 +17,12 @@ from experiments.config import load_section
 from experiments.convergence_report import convergence_report
 from experiments.errors import reported
 from experiments.files import save_json, save_npz
+from experiments.reference_data import ReferenceSettings, reference_arrays
 from experiments.seeds import torch_generator
 from experiments.settings import SystemSettings, load_system
 from experiments.tempering_run import Sampled, checkpoint_path, resumed_run
-from pita.tempering import ParallelTempering
 
 RUNS = ("first", "second")
-
-
-@dataclasses.dataclass(frozen=True)
-class ReferenceSettings:
-    """Samples per temperature and run; temperatures between those of the ladder, which help to mix.
-
-    `n_walkers` per temperature; `n_burn_in`, `thin` in moves; `step_size` in reduced time; the lattice start
-    in units of r_min; `n_quenched` configurations per run are relaxed at the lowest temperature.
-    """
-
-    seed: int
-    extra_temperatures: tuple[float, ...]
-    n_samples: int
-    n_walkers: int
-    n_burn_in: int
-    thin: int
-    n_leapfrog: int
-    step_size: float
-    spacing: float
-    jitter: float
-    n_quenched: int
-
-    def __post_init__(self) -> None:
-        if self.thin < 2 or self.n_burn_in < self.thin or self.n_burn_in % self.thin:
-            raise ValueError(
-                f"n_burn_in must be a multiple of thin > 1, got {self.n_burn_in} and {self.thin}"
-            )
-        if self.n_samples % self.n_walkers:
-            raise ValueError(f"n_samples must be a multiple of n_walkers, got {self.n_samples}")
-
-    def tempering(self, ladder: tuple[float, ...]) -> ParallelTempering:
-        """Build the settings of one run, which keeps the samples of the ladder."""
-        return ParallelTempering(
-            temperatures=tuple(sorted({*ladder, *self.extra_temperatures}, reverse=True)),
-            n_walkers=self.n_walkers,
-            n_moves=self.n_burn_in + self.thin * self.n_samples // self.n_walkers,
-            n_burn_in=self.n_burn_in,
-            thin=self.thin,
-            n_leapfrog=self.n_leapfrog,
-            step_size=self.step_size,
-            kept_temperatures=ladder,
-        )
 
 
 def sample(name: str, system: SystemSettings, settings: ReferenceSettings, *, system_name: str) -> Sampled:
@@ -103,29 +60,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         system = load_system(name)
         settings = load_section(paths.params(name), "reference", ReferenceSettings)
         runs = {run: sample(run, system, settings, system_name=name) for run in RUNS}
-        save_npz(paths.reference(name), reference_arrays(system, runs))
+        save_npz(paths.reference(name), reference_arrays(system.temperatures, runs))
         report = convergence_report(
             system.target(), settings.tempering(system.temperatures), runs, n_quenched=settings.n_quenched
         )
         save_json(paths.DATA / f"{name}-reference.json", {"system": name, **report})
         for run in RUNS:
             checkpoint(run, system, settings).unlink()
-
-
-def reference_arrays(system: SystemSettings, runs: dict[str, Sampled]) -> dict[str, np.ndarray]:
-    """Return samples by temperature, draw by draw with all walkers of a draw together."""
-    n_draws, _, n_walkers = runs["first"].x.shape[:3]
-    first, second = (
-        run.x.swapaxes(0, 1).reshape(run.x.shape[1], -1, *run.x.shape[3:]) for run in runs.values()
-    )
-    chain = np.tile(np.arange(n_walkers), n_draws)
-    return {
-        "temperatures": np.array(system.temperatures),
-        "x": first,
-        "x_second": second,
-        "chain": chain,
-        "chain_second": chain,
-    }
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from experiments.files import save_csv, save_text
 from experiments.results import EVALS, UNKNOWN, Cell, Row, metric_names, table_rows
 
 TABLE_FOLDER = Path("figures/tables")
+SCIENTIFIC_FROM = 1e4  # overlapping atoms make energy distances of many digits
 NOTE = (
     "Ours: mean ± standard error over seeds. Floor: mean ± standard deviation of the distance between two "
     "independent reference sets of the same size. Published: as printed. Energies in kT."
@@ -96,6 +97,9 @@ def _printed(cell: Cell | None) -> str:
         return UNKNOWN
     if cell.printed is not None:
         return cell.printed
+    if abs(cell.value) >= SCIENTIFIC_FROM:
+        error = "" if cell.error is None else f" ± {cell.error:.1e}"
+        return f"{cell.value:.1e}{error}"
     if cell.error is None:
         return f"{cell.value:.3g}"
     if cell.error == 0:

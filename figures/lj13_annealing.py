@@ -4,6 +4,8 @@ Columns: rungs, hot to cold; annealing runs from left to right. Rows: effective 
 resampling, first particles that still have offspring, spread of a step's log-weight increments. Lines: seeds.
 """
 
+from itertools import cycle
+
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -14,9 +16,9 @@ STEM = "lj13_annealing"
 SIGMA = "sigma [r_min]"
 RUNG = ["temperature_from [epsilon/k_B]", "temperature_to [epsilon/k_B]"]
 QUANTITIES = {
-    "ess_fraction [1]": ("ESS / N", (0.0, 1.05), "linear"),
-    "unique_ancestors_fraction [1]": ("surviving ancestors / N", (None, 1.2), "log"),
-    "log_w_std [1]": (r"std of $\Delta \log w$", (None, None), "log"),
+    "ess_fraction [1]": ("ESS / $N$", "linear"),
+    "unique_ancestors_fraction [1]": ("ancestors / $N$", "log"),
+    "log_w_std [1]": (r"std of $\Delta \log w$", "log"),
 }
 
 
@@ -29,14 +31,14 @@ def draw(frame: pd.DataFrame) -> Figure:
     )
     for column, ((hot, cold), rung) in zip(axes.T, rungs, strict=True):
         column[0].set_title(f"$T = {hot:g} \\to {cold:g}$")
-        for ax, (quantity, (label, limits, scale)) in zip(column, QUANTITIES.items(), strict=True):
-            for (seed, trace), (colour, line) in zip(rung.groupby("seed"), style.SEEDS, strict=False):
+        for ax, (quantity, (label, scale)) in zip(column, QUANTITIES.items(), strict=True):
+            for (seed, trace), (colour, line) in zip(rung.groupby("seed"), cycle(style.SEEDS), strict=False):
                 ax.plot(trace[SIGMA], trace[quantity], color=colour, linestyle=line, label=f"seed {seed}")
             ax.set(xscale="log", yscale=scale)
-            ax.set_ylim(*limits)
             if ax in axes[:, 0]:
                 ax.set_ylabel(label)
         column[-1].set_xlabel(r"$\sigma$ / $r_\mathrm{min}$")
+    axes[0, 0].set_ylim(0.0, 1.05)
     axes[0, 0].invert_xaxis()
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

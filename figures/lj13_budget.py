@@ -1,4 +1,4 @@
-"""Draw how close each method comes to the reference with its energy evaluations: `python -m figures.lj13_budget`.
+"""Draw how close each method comes for its energy evaluations: `python -m figures.lj13_budget`.
 
 Bars and bands: range over seeds. Grey band: noise floor, mean -/+ standard deviation between two independent
 reference sets. Horizontal line: the published value.
@@ -32,7 +32,8 @@ def draw(frame: pd.DataFrame) -> Figure:
 def draw_panel(ax: Axes, frame: pd.DataFrame, metric: str) -> None:
     """Methods, published value and floor of one metric."""
     low, high = metric.replace(" [", "_low ["), metric.replace(" [", "_high [")
-    for method, look in style.METHODS.items():
+    looks = style.looks_of(frame["method"], style.METHODS, besides=["published", "floor"])
+    for method, look in looks.items():
         curve = frame[frame["method"] == method].sort_values(EVALS)
         if method.startswith("pita"):
             bars = [curve[metric] - curve[low], curve[high] - curve[metric]]
@@ -43,8 +44,9 @@ def draw_panel(ax: Axes, frame: pd.DataFrame, metric: str) -> None:
                 label=look.label,
                 color=look.colour,
                 marker=look.marker,
-                markersize=9,
+                markersize=10,
                 markeredgecolor="white",
+                markeredgewidth=0.5,
                 linestyle="none",
                 zorder=5,
             )

@@ -28,7 +28,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     for row, (name, (unit, label)) in zip(axes, QUANTITIES.items(), strict=True):
         for ax, temperature in zip(row, temperatures, strict=True):
             draw_panel(ax, frame[frame[TEMPERATURE] == temperature], name=name, unit=unit)
-            ax.set(xlabel=label, yticks=[])
+            ax.set_yticks([])
+        row[len(row) // 2].set_xlabel(label)
         row[0].set_ylabel("density")
         row[0].set_ylim(bottom=0)
     for ax, temperature in zip(axes[0], temperatures, strict=True):
@@ -43,7 +44,9 @@ def draw_panel(ax: Axes, frame: pd.DataFrame, *, name: str, unit: str) -> None:
     left, right, density = f"{name}_left [{unit}]", f"{name}_right [{unit}]", f"{name}_density [1/{unit}]"
     bins = frame.dropna(subset=left)
     edges = [*bins[left], bins[right].iloc[-1]]
-    named = {part: bins[density.replace("_density", f"_density_{part}")] for part in ("reference", "low", "high")}
+    named = {
+        part: bins[density.replace("_density", f"_density_{part}")] for part in ("reference", "low", "high")
+    }
     ax.stairs(named["reference"], edges, fill=True, color=style.REFERENCE, label="reference")
     look = style.METHODS["pita"]
     ax.stairs(named["high"], edges, baseline=named["low"], fill=True, color=look.colour, alpha=0.3)

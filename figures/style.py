@@ -3,6 +3,7 @@
 Colours darken in an order that stays in grey; every curve also has a marker and a line style of its own.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +38,8 @@ WEIGHTINGS = {
     "feynman_kac_plain": Look("Feynman-Kac, plain variances", "#5f187f", "s", "--"),
     "feynman_kac_hutchinson": Look("Feynman-Kac, one probe", "#982d80", "D", ":"),
     "energy_kernel_ratio": Look("energy kernel ratio", "#d3436e", "^", "-"),
-    "score_kernel_ratio": Look("score kernel ratio", "#f8765c", "v", "--"),
-    "unweighted": Look("no weights", "#b5a642", "X", "-."),
+    "score_kernel_ratio": Look("score kernel ratio", "#ee6a50", "v", "--"),
+    "unweighted": Look("no weights", "#f7b267", "X", "-."),
 }
 METHODS = {
     "pita": Look("PITA, all evaluations", "#1b1148", "*", ""),
@@ -91,6 +92,14 @@ def save(figure: Figure, stem: str, *, folder: Path = FOLDER) -> None:
     for kind, entries in metadata.items():
         with replacing(folder / f"{stem}.{kind}") as file:
             figure.savefig(file, format=kind, metadata=entries, dpi=PNG_DPI)
+
+
+def looks_of(names: Iterable[str], looks: dict[str, Look], *, besides: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of the curves that are there, in their fixed order; a name without one is an error."""
+    found = set(names) - set(besides)
+    if unknown := sorted(found - looks.keys()):
+        raise ValueError(f"no look for {', '.join(unknown)}")
+    return {name: look for name, look in looks.items() if name in found}
 
 
 def name_panels(axes: list[Axes]) -> None:

@@ -40,15 +40,15 @@ class InitialSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DescentSettings:
-    """One temperature step: `n_particles` annealed, then landed.
+    """One temperature step: `n_particles` annealed, then landed on the target, or not.
 
     `n_fit`: samples on which the variances of the path's kernels are fitted, 0 for the plain data variance.
     """
 
     n_particles: int
-    n_fit: int
     annealing: AnnealingSettings
-    landing: LandingSettings
+    landing: LandingSettings | None = None
+    n_fit: int = 0
 
     def __post_init__(self) -> None:
         if self.n_particles < 1:
@@ -58,10 +58,10 @@ class DescentSettings:
 
 
 class Descent(NamedTuple):
-    """A temperature step done: the particles before and after landing, and the evaluations of the target."""
+    """A temperature step done: particles before and after landing, if any, and evaluations of the target."""
 
     annealed: Annealed
-    landed: Landed
+    landed: Landed | None
     n_energy_evals: int
 
 
@@ -175,11 +175,16 @@ def descend(
     settings: DescentSettings,
     work: tuple[torch.Generator, Callable[[int, float], None] | None],
 ) -> Descent:
-    """Anneal particles along the path and land them on the target at beta (1 / unit of E)."""
+    """Anneal particles along the path and land them on the target at beta (1 / unit of E).
+
+    work: the generator, and what is told levels done and ESS fraction, if anything.
+    """
     generator, progress = work
     counted = CountedTarget(target)
     annealed = anneal(model, path, n_particles=settings.n_particles, generator=generator, progress=progress)
-    landed = land(annealed, counted, path, beta=beta, settings=settings.landing, generator=generator)
+    landed = None
+    if settings.landing is not None:
+        landed = land(annealed, counted, path, beta=beta, settings=settings.landing, generator=generator)
     return Descent(annealed, landed, counted.n_energy_evals)
 
 

@@ -13,6 +13,9 @@ instead of d^2, which is a W1. Between reference sets both change the value by a
 """
 
 import math
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import ot
@@ -23,6 +26,8 @@ from pita.metrics.distance import as_configurations, check_finite
 
 # Limit on the pivots of the network simplex, far above what 5,000 configurations a side take.
 MAX_PIVOTS = 10_000_000
+# Rows are handed out in several blocks per process, so that a slow one does not keep the others waiting.
+BLOCKS_PER_WORKER = 8
 
 
 def centred_pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -41,7 +46,8 @@ def assign(gain: NDArray[np.float64]) -> NDArray[np.int64]:
 
     gain: (n_pairs, n_atoms, n_atoms) -> (n_pairs, n_atoms).
     """
-    return np.array([linear_sum_assignment(matrix, maximize=True)[1] for matrix in gain])
+    cost = -gain  # negated once, not by each of the calls
+    return np.array([linear_sum_assignment(matrix)[1] for matrix in cost])
 
 
 def kabsch_overlap(covariance: NDArray[np.float64], *, reflections: bool) -> NDArray[np.float64]:
@@ -56,14 +62,30 @@ def kabsch_overlap(covariance: NDArray[np.float64], *, reflections: bool) -> NDA
     return singular.sum(axis=-1)
 
 
-def squared_distances(x: ArrayLike, y: ArrayLike, *, reflections: bool = True) -> NDArray[np.float64]:
+def squared_distances(
+    x: ArrayLike, y: ArrayLike, *, reflections: bool = True, n_workers: int = 1
+) -> NDArray[np.float64]:
     """Return d(x_i, y_j)^2 of all n m pairs by assignment, then rotation.
 
     x: (n, n_atoms, 3), y: (m, n_atoms, 3), unit of length -> (n, m), unit squared. `reflections` lets R be
     any orthogonal matrix, as the released codes do (no test of the determinant) and as the energy's symmetry
-    allows.
+    allows. `n_workers` processes share the rows and change no bit of the result.
     """
+    if n_workers < 1:
+        raise ValueError(f"n_workers must be at least 1, got {n_workers}")
     first, second = centred_pair(x, y)
+    rows = partial(_squared_rows, second=second, reflections=reflections)
+    if n_workers == 1:
+        return rows(first)
+    blocks = np.array_split(first, min(len(first), BLOCKS_PER_WORKER * n_workers))
+    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+        return np.concatenate(list(pool.map(rows, blocks)))
+
+
+def _squared_rows(
+    first: NDArray[np.float64], second: NDArray[np.float64], *, reflections: bool
+) -> NDArray[np.float64]:
+    """Return the squared distances (n, m) of centred first (n, n_atoms, 3), second (m, n_atoms, 3)."""
     squares = np.sum(second**2, axis=(1, 2))
     costs = np.empty((len(first), len(second)))
     for row, configuration in enumerate(first):

