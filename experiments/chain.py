@@ -14,10 +14,11 @@ from experiments import paths
 from experiments.config import load_section
 from experiments.errors import reported
 from experiments.files import load_npz, save_json
+from experiments.ranks import launched_ranks
 from experiments.sampling import TrainedLadder, samples_of
 from experiments.settings import SystemSettings, load_system
+from pita.descent import Descent, DescentSettings
 from pita.geometry import pair_distances
-from pita.ladder import Descent, DescentSettings
 from pita.metrics.distance import distance_w2
 from pita.metrics.energy import energy_w1, energy_w2
 
@@ -31,18 +32,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("system")
     parser.add_argument("seed", type=int)
     arguments = parser.parse_args(argv)
-    with reported():
+    with reported(), launched_ranks() as ranks:
         system = load_system(arguments.system)
         settings = load_section(paths.params(arguments.system), "chain", DescentSettings)
-        ladder = TrainedLadder.load(arguments.system, arguments.seed)
+        ladder = TrainedLadder.load(arguments.system, arguments.seed, ranks=ranks)
         reference = load_npz(paths.reference(arguments.system), {"x": "float32"})["x"]
         traces, rungs = [], []
         for rung in range(len(system.temperatures) - 1):
             done = ladder.step(rung, settings, name=f"chain-{rung}")
             traces.append(trace_of(done, system.temperatures[rung : rung + 2]))
             rungs.append(compared(samples_of(done).cpu(), reference[rung + 1], system, rung + 1))
-        save_json(paths.DATA / f"{arguments.system}-trace-{arguments.seed}.json", {"rungs": traces})
-        save_json(paths.DATA / f"{arguments.system}-rungs-{arguments.seed}.json", {"rungs": rungs})
+        if not ranks.is_first:
+            return
+        save_json(paths.DATA / f"{arguments.system}-chain-trace-{arguments.seed}.json", {"rungs": traces})
+        save_json(paths.DATA / f"{arguments.system}-chain-rungs-{arguments.seed}.json", {"rungs": rungs})
 
 
 def trace_of(done: Descent, temperatures: Sequence[float]) -> dict:

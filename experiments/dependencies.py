@@ -53,8 +53,9 @@ def script_dependencies(script: Path, *, root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
-def stage_scripts(command: str) -> list[Path]:
-    """Script files that a stage's `cmd` runs with python."""
+def stage_scripts(command: str | list[str]) -> list[Path]:
+    """Script files that a stage's `cmd`, one command or several, runs with python."""
+    command = command if isinstance(command, str) else "\n".join(command)
     return [
         Path(match["file"] or match["module"].replace(".", "/") + ".py")
         for match in COMMAND.finditer(command)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from experiments import paths
 from experiments.config import load_section
 from experiments.files import load_npz, save_npz
+from experiments.ranks import Ranks, alone
 from experiments.settings import SystemSettings, load_system
 from pita.data import NoiseSettings
-from pita.ladder import Arrays, DescentSettings, InitialSettings
+from pita.descent import Arrays, DescentSettings
+from pita.ladder import InitialSettings
 from pita.module import TrainingSettings
-from pita.networks import DiffusionModel, NetworkSettings, build_model
+from pita.networks import BoundModel, DiffusionModel, NetworkSettings, build_model
 from pita.networks.weights import arrays_to_weights
 from pita.objective import LossSettings
 
@@ -24,7 +25,7 @@ RUNG = "rung{}/"
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The trainings of a ladder: its first rung starts from random weights, later ones from the rung above."""
+    """The trainings of a ladder: its first rung has random weights, later ones the rung above's."""
 
     first: TrainingSettings
     later: TrainingSettings
@@ -64,18 +65,24 @@ def load_network(system: str) -> NetworkSettings:
 
 
 class FolderStore:
-    """Finished parts of a ladder, one file each, in a scratch folder named after its parameters."""
+    """Finished parts of a ladder, one file each, in a scratch folder named after its parameters.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    The first of several processes reads and writes, and the others get what it read, so that all agree on
+    what is finished.
+    """
+
+    def __init__(self, folder: Path, ranks: Ranks | None = None) -> None:
+        self.folder, self.ranks = folder, ranks or alone()
 
     def load(self, name: str) -> Arrays | None:
         """Return what was saved under this name, None if nothing was."""
         path = self.folder / f"{name}.npz"
-        return load_npz(path) if path.exists() else None
+        return self.ranks.from_first(load_npz(path) if self.ranks.is_first and path.exists() else None)
 
     def save(self, name: str, arrays: Arrays) -> None:
         """Keep arrays under a name."""
+        if not self.ranks.is_first:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         save_npz(self.folder / f"{name}.npz", arrays)
 
@@ -85,6 +92,14 @@ def network_from(arrays: Arrays, settings: NetworkSettings, *, device: str = "cp
     model = build_model(settings)
     arrays_to_weights(model, {name: a for name, a in arrays.items() if name not in NOT_WEIGHTS})
     return model.to(device).requires_grad_(False).eval()
+
+
+def bound_model(
+    arrays: Arrays, settings: NetworkSettings, *, beta: float, descent: DescentSettings, device: str
+) -> BoundModel:
+    """Return the model of a rung at its inverse temperature beta (1 / unit of E), for annealing."""
+    model = network_from(arrays, settings, device=device)
+    return model.at(beta if settings.conditioned else None, compiled=descent.binds_compiled)
 
 
 def gather_weights(store: FolderStore, system: SystemSettings) -> Arrays:
@@ -106,8 +121,3 @@ def rung_of(weights: Arrays, rung: int) -> Arrays:
     """Return the arrays of one rung."""
     prefix = RUNG.format(rung)
     return {name.removeprefix(prefix): values for name, values in weights.items() if name.startswith(prefix)}
-
-
-def device_of_choice() -> str:
-    """Return the GPU where there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -41,3 +41,8 @@ def floor(system: str) -> Path:
 def budget(system: str, method: str, seed: int) -> Path:
     """Return the metrics of a classical method against its budget."""
     return DATA / f"{system}-budget-{method}-{seed}.json"
+
+
+def gate_weights(system: str, variant: str) -> Path:
+    """Return the weights of one rung trained on reference samples."""
+    return ROOT / "experiments" / "weights" / f"{system}-gate-{variant}.npz"

@@ -53,10 +53,10 @@ def write(stem: str, rows: Rows, *, root: Path) -> None:
 def write_system(system: str, *, root: Path) -> None:
     """Write the CSVs of all figures of a system."""
     write(f"{system}_budget", budget(system, root=root), root=root)
-    for name, rows_of in (("rungs", histogram_rows), ("trace", annealing_rows)):
+    for name, rows_of in (("chain-rungs", histogram_rows), ("chain-trace", annealing_rows)):
         stored = over_seeds(rf"{system}-{name}-(\d+)\.json", root=root, keys=("rungs",))
         seeds = {int(seed): entry["rungs"] for (seed,), entry in stored.items()}
-        stem = {"rungs": "histograms", "trace": "annealing"}[name]
+        stem = {"chain-rungs": "histograms", "chain-trace": "annealing"}[name]
         write(f"{system}_{stem}", rows_of(seeds), root=root)
 
 

@@ -1,6 +1,7 @@
 """Stage: sample the target temperature by one method from the trained models of a ladder.
 
-`python -m experiments.sample lj13 pita 1`
+`python -m experiments.sample lj13 pita 1`; on several devices, particles shared over them,
+`torchrun --nproc-per-node 2 -m experiments.sample lj13 pita 1`.
 """
 
 import argparse
@@ -10,9 +11,9 @@ from experiments import paths
 from experiments.config import load_section
 from experiments.errors import reported
 from experiments.files import save_json, save_npz
+from experiments.ranks import launched_ranks
 from experiments.sampling import TrainedLadder, diagnostics, samples_of
-from experiments.settings import load_system
-from pita.ladder import DescentSettings
+from pita.descent import DescentSettings
 from pita.results import energy_bill
 
 
@@ -23,11 +24,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("method")
     parser.add_argument("seed", type=int)
     arguments = parser.parse_args(argv)
-    with reported():
+    with reported(), launched_ranks() as ranks:
         settings = load_section(paths.params(arguments.system), f"sample.{arguments.method}", DescentSettings)
-        ladder = TrainedLadder.load(arguments.system, arguments.seed)
-        last = len(load_system(arguments.system).temperatures) - 2
+        ladder = TrainedLadder.load(arguments.system, arguments.seed, ranks=ranks)
+        last = len(ladder.system.temperatures) - 2
         done = ladder.step(last, settings, name=f"sample-{arguments.method}")
+        if not ranks.is_first:
+            return
         out = paths.samples(arguments.system, arguments.method, arguments.seed)
         out.parent.mkdir(parents=True, exist_ok=True)
         bill = energy_bill(**ladder.bill(), sample=done.n_energy_evals)

@@ -1,56 +1,66 @@
 """Sampling from the pinned weights of a ladder, as several stages do it: one temperature step of one rung."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from tqdm import tqdm
 
 from experiments import paths
 from experiments.files import load_npz
-from experiments.ladder_run import device_of_choice, load_network, network_from, rung_of
+from experiments.ladder_run import bound_model, load_network, rung_of
+from experiments.ranks import Ranks, alone
 from experiments.seeds import torch_generator
-from experiments.settings import load_system
-from pita.ladder import Arrays, Descent, DescentSettings, descend, path_to
+from experiments.settings import SystemSettings, load_system
+from pita.descent import Arrays, Descent, DescentSettings, descend, path_to
+from pita.networks import NetworkSettings
 
 
 @dataclass(frozen=True)
 class TrainedLadder:
-    """The trained models of one seed of a system."""
+    """The trained models of one seed of a system, and the processes that sample from them."""
 
-    system: str
+    system: SystemSettings
     seed: int
+    network: NetworkSettings
     weights: Arrays
+    ranks: Ranks = field(default_factory=alone)
 
     @classmethod
-    def load(cls, system: str, seed: int) -> "TrainedLadder":
+    def load(cls, name: str, seed: int, *, ranks: Ranks | None = None) -> "TrainedLadder":
         """Read the weights; ValueError if they are of another ladder of temperatures."""
-        weights = load_npz(paths.weights(system, seed))
-        temperatures = load_system(system).temperatures
-        if tuple(weights["temperatures"].tolist()) != temperatures:
+        weights, system = load_npz(paths.weights(name, seed)), load_system(name)
+        if tuple(weights["temperatures"].tolist()) != system.temperatures:
             raise ValueError(
-                f"{paths.weights(system, seed)} has temperatures {weights['temperatures'].tolist()}, "
-                f"{paths.params(system)} has {list(temperatures)}"
+                f"{paths.weights(name, seed)} has temperatures {weights['temperatures'].tolist()}, "
+                f"{paths.params(name)} has {list(system.temperatures)}"
             )
-        return cls(system, seed, weights)
+        return cls(system, seed, load_network(name), weights, ranks or alone())
 
     def step(self, rung: int, settings: DescentSettings, *, name: str) -> Descent:
         """Sample the temperature below `rung`, with random numbers called `name`."""
-        system, device = load_system(self.system), device_of_choice()
-        hot, cold = system.temperatures[rung : rung + 2]
-        return self.anneal(rung, settings, gamma=hot / cold, beta=1 / cold, name=name, device=device)
+        hot, cold = self.system.temperatures[rung : rung + 2]
+        return self.anneal(rung, settings, gamma=hot / cold, beta=1 / cold, name=name)
 
     def anneal(
-        self, rung: int, settings: DescentSettings, *, gamma: float, beta: float, name: str, device: str
+        self, rung: int, settings: DescentSettings, *, gamma: float, beta: float, name: str
     ) -> Descent:
         """Anneal the model of `rung` by gamma and land at beta (1 / unit of E)."""
-        arrays, target = rung_of(self.weights, rung), load_system(self.system).target()
-        generator = torch_generator(self.seed, name, device=device)
+        arrays, target, ranks = rung_of(self.weights, rung), self.system.target(), self.ranks
+        source = 1 / self.system.temperatures[rung]
         path = path_to(
-            arrays, settings.annealing, gamma=gamma, event_shape=(target.n_atoms, 3), device=device
+            arrays,
+            settings.annealing,
+            gamma=gamma,
+            event_shape=(target.n_atoms, 3),
+            device=ranks.device,
+            communicator=ranks.communicator,
         )
-        differentiated = settings.annealing.weighting == "feynman_kac"
-        model = network_from(arrays, load_network(self.system), device=device).at(compiled=not differentiated)
-        with tqdm(total=settings.annealing.n_levels, desc=name, unit="level") as bar:
+        model = bound_model(arrays, self.network, beta=source, descent=settings, device=ranks.device)
+        generator, n_levels = (
+            torch_generator(self.seed, name, device=ranks.device),
+            settings.annealing.n_levels,
+        )
+        with tqdm(total=n_levels, desc=name, unit="level", disable=not ranks.is_first) as bar:
 
             def progress(_done: int, ess_fraction: float) -> None:
                 bar.update()

@@ -98,7 +98,8 @@ class AnnealedPath:
     """The path exp(-gamma U_h) in a space, in steps k = 0 .. n_levels - 1 from level h[k] to h[k + 1].
 
     `data_variance` c: variance of the data per degree of freedom (squared unit of x) at the source
-    temperature. `variances`: c of each step for the matched kernels, from `level_variances`; without them `data_variance`.
+    temperature. `variances`: c of each step for the matched kernels, from `level_variances`; without them
+    `data_variance`.
     """
 
     gamma: float

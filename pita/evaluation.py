@@ -11,10 +11,13 @@ from typing import NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+Beside = tuple[Tensor, ...]
+
 
 class DiffusionModel(Protocol):
     """Score and energy at noise level h, one level for all particles; x (N, *event), h a 0-d tensor.
 
+    Feynman-Kac weights give `energy` the level of each particle, h (N,), to differentiate it by them.
     Called under no_grad: a model that differentiates does so by torch.func or by enabling gradients itself,
     and for Feynman-Kac weights must not switch them off. A model of one kind only lacks the other's methods.
     """
@@ -58,28 +61,52 @@ def in_chunks(evaluate: Callable[..., Evaluation], *per_particle: Tensor, chunk:
     return Evaluation(*(None if field[0] is None else torch.cat(field) for field in zip(*parts, strict=True)))
 
 
-def divergence(field: Callable[[Tensor], Tensor], x: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a vector field and the sum of its quadratic forms over directions, from one forward pass.
+def divergence(
+    field: Callable[[Tensor], tuple[Tensor, Beside]], x: Tensor, directions: Tensor
+) -> tuple[Tensor, Tensor, Beside]:
+    """Return a vector field, the sum of its quadratic forms over directions, and what the field returns
+    beside it, from one forward pass.
 
     x: (N, *event); directions: (n_directions, N or 1, *event) -> field (N, *event) and sum_i e_i^T J e_i
     (N,). An orthonormal basis gives the trace of the Jacobian J, exactly; directions with E[z z^T] = 1 give
     it on average.
     """
+    value, pull_back, beside = torch.func.vjp(field, x, has_aux=True)
+    forms = [(pull_back(each.expand_as(value))[0] * each).flatten(1).sum(1) for each in directions]
+    return value, torch.stack(forms).sum(0), beside
 
-    def tracked(y: Tensor) -> Tensor:
-        value = field(y)
+
+def with_gradient(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[Tensor, Beside]]:
+    """Return a score as a field for `divergence` that raises ValueError where it hides its gradient."""
+
+    def field(y: Tensor) -> tuple[Tensor, Beside]:
+        value = score(y)
         if not value.requires_grad:
             raise ValueError(
                 "the field has no gradient; a score computed under no_grad has a false divergence 0"
             )
-        return value
+        return value, ()
 
-    value, pull_back = torch.func.vjp(tracked, x)
-    cotangents = directions.expand(-1, *value.shape)
-    rows = torch.func.vmap(lambda cotangent: pull_back(cotangent)[0])(cotangents)
-    return value, (rows * directions).flatten(2).sum(dim=(0, 2))
+    return field
 
 
-def energy_rate(model: DiffusionModel, x: Tensor, h: Tensor) -> Tensor:
-    """Return dU_h(x)/dh by forward-mode differentiation; x: (N, *event) -> (N,), 1 / unit of x squared."""
-    return torch.func.jvp(lambda level: model.energy(x, level), (h,), (torch.ones_like(h),))[1]
+def energy_derivatives(model: DiffusionModel, x: Tensor, h: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return -grad U (N, *event), and beside it U (N,) and dU/dh (N,), 1 / unit of x squared.
+
+    One pass forward and one back: each particle gets a level of its own, all of them h.
+    """
+
+    def total(y: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+        energy = model.energy(y, levels)
+        return energy.sum(), energy
+
+    (gradient, rate), energy = torch.func.grad(total, argnums=(0, 1), has_aux=True)(x, h.expand(len(x)))
+    return -gradient, (energy, rate)
+
+
+def energy_transport_derivatives(
+    model: DiffusionModel, x: Tensor, h: Tensor, directions: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return U, dU/dh (N,), -grad U (N, *event) and the divergence of -grad U (N,)."""
+    score, trace, (energy, rate) = divergence(lambda y: energy_derivatives(model, y, h), x, directions)
+    return energy, rate, score, trace

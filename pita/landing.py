@@ -46,10 +46,10 @@ class LandingSettings:
 class Landed(NamedTuple):
     """Equally weighted samples of the target and how they were reached.
 
-    `x` (n, *event), `energy` E(x) (n,) and `force` -dE/dx of this rank. Of all ranks: `ess_fraction` ESS / N of the weights
-    before resampling, `n_unique_ancestors` first particles with offspring, `log_z` of the density landed on
-    (of exp(-beta E) at power 1), `n_nonfinite` particles removed for a non-finite energy. `acceptance` of
-    this rank's moves, NaN without.
+    `x` (n, *event), `energy` E(x) (n,) and `force` -dE/dx of this rank. Of all ranks: `ess_fraction` ESS / N
+    of the weights before resampling, `n_unique_ancestors` first particles with offspring, `log_z` of the
+    density landed on (of exp(-beta E) at power 1), `n_nonfinite` particles removed for a non-finite energy.
+    `acceptance` of this rank's moves, NaN without.
     """
 
     x: Tensor

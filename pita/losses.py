@@ -35,12 +35,14 @@ def target_score_matching(
 def blended_score_matching(
     denoised: Tensor, x0: Tensor, x: Tensor, reduced_force: Tensor, h: Tensor, *, force_variance: Tensor
 ) -> Tensor:
-    """Denoising and target score matching in one: (h + 1) / h |D(x) - (1 - a) x0 - a (x + h beta f(x0))|^2 / d.
+    """Denoising and target score matching in one: the mean of
+    (h + 1) / h |D(x) - (1 - a) x0 - a (x + h beta f(x0))|^2 / d.
 
     Given x, x0 and x + h beta f(x0) have the same mean, D(x), for any share a(h). Noise and force are
     independent, so a = 1 / (1 + h v), with v the mean square of beta f per degree of freedom, leaves the
-    regression target with the least variance: h / (1 + h v) in place of h in the deviation from x. Far less
-    noise at small h than x0, and than the force at large h, without a boundary between the two.
+    regression target with the least variance: its mean square deviation from x is h^2 v / (1 + h v), below
+    the h of x0 and the h^2 v of the force. Far less noise at small h than x0, and than the force at large h,
+    without a boundary between the two.
 
     denoised, x0, x, reduced_force: (N, n_atoms, 3); h, force_variance: (N,) -> scalar.
     """

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from pita import losses
@@ -19,9 +18,9 @@ class LossSettings:
     """Weights of the losses, zero for those not used, and the parameters of two of them.
 
     `score`, `energy`: denoising by either head; with `blend`, its regression target is the mixture of the
-    clean configuration and the force that has the least variance. `target`: target score matching by every head, where h <
-    `target_h_max`. `distill`: the energy head onto the score head. `pin`: U at h = `pin_h` against beta E,
-    where beta E < `pin_energy_max`.
+    clean configuration and the force that has the least variance. `target`: target score matching by every
+    head, where h < `target_h_max`. `distill`: the energy head onto the score head. `pin`: U at h = `pin_h`
+    against beta E, where beta E < `pin_energy_max`.
     """
 
     score: float = 0.0

@@ -75,16 +75,18 @@ def anneal(
     n_particles: int,
     generator: torch.Generator,
     progress: Callable[[int, float], None] | None = None,
+    compiled: bool = False,
 ) -> Annealed:
     """Carry n_particles (over all ranks) from h_max to h_min; `progress(levels done, ESS fraction)` follows.
 
+    `compiled`: what the weighting differentiates goes through torch.compile.
     A particle whose increment is not finite gets log_w = -inf and is counted.
     """
     if n_particles < 1 or n_particles % path.space.communicator.size:
         size = path.space.communicator.size
         raise ValueError(f"n_particles must be a positive multiple of {size} ranks, got {n_particles}")
     check_same_seed(path.space.communicator, generator)
-    weighting = build_weighting(path, generator=generator)
+    weighting = build_weighting(path, generator=generator, compiled=compiled)
     state, rows = _start(model, path, weighting, n_particles, generator), []
     for k in range(path.settings.n_levels):
         state, log_w_std = _step(model, path, weighting, state, k, generator)

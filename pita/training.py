@@ -5,10 +5,12 @@ same machine: model, averaged weights, optimiser and schedule are in the checkpo
 t alone.
 """
 
+import pickle
 import signal
 import threading
 import time
 import warnings
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,19 +47,25 @@ def fit(
 ) -> FitResult:
     """Train the module for its steps, from the checkpoint in `checkpoint_dir` on if there is one.
 
+    Where torch.distributed is initialised, by all ranks of one machine together, each on its rows of the
+    batches and, with GPUs, on a GPU of its own; gradients are averaged.
     SIGINT, SIGTERM or `max_minutes` (of this call) stop it after the current step, with a checkpoint.
     """
     checkpoint = checkpoint_dir / CHECKPOINT_NAME
     resumed = checkpoint if checkpoint.exists() else None
-    first_step = torch.load(resumed, weights_only=True, map_location="cpu")["global_step"] if resumed else 0
+    first_step = _step_of(resumed) if resumed else 0
     n_steps = module.settings.n_steps
     callbacks: list[pl.Callback] = [
         Checkpoints(checkpoint, every=module.settings.checkpoint_every, max_minutes=max_minutes)
     ]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=LOG_EVERY))
+    n_ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
     trainer = pl.Trainer(
         accelerator=accelerator,
+        devices=n_ranks,
+        # The additive constant of an energy has no gradient.
+        strategy="ddp_find_unused_parameters_true" if n_ranks > 1 else "auto",
         max_steps=n_steps,
         # Gives the endless stream a length, for the progress bar.
         limit_train_batches=n_steps,
@@ -76,6 +84,17 @@ def fit(
         warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
         trainer.fit(module, loader, ckpt_path=resumed, weights_only=True)
     return FitResult(finished=trainer.global_step >= n_steps, step=trainer.global_step)
+
+
+def _step_of(checkpoint: Path) -> int:
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            damaged = archive.testzip()  # torch.load does not look at the check sums
+            if damaged is not None:
+                raise zipfile.BadZipFile(damaged)
+        return torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"]
+    except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{checkpoint}: cannot be read as a checkpoint; delete it to train anew") from error
 
 
 class Checkpoints(pl.Callback):

@@ -12,7 +12,16 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pita.annealing import AnnealedPath
-from pita.evaluation import DiffusionModel, Evaluation, divergence, energy_rate, in_chunks
+from pita.compiled import Compiled
+from pita.evaluation import (
+    DiffusionModel,
+    Evaluation,
+    divergence,
+    energy_derivatives,
+    energy_transport_derivatives,
+    in_chunks,
+    with_gradient,
+)
 
 
 class Step(NamedTuple):
@@ -137,11 +146,16 @@ class FeynmanKac(EnergyKernelRatio):
     v.
 
     d log w / dtau = gamma dU/dh + div v - gamma <v, grad U>; `generator` draws Hutchinson's probes, if any.
+    `compiled`: the derivatives of a single energy network along probes go through torch.compile.
     """
 
-    def __init__(self, path: AnnealedPath, *, generator: torch.Generator) -> None:
+    def __init__(self, path: AnnealedPath, *, generator: torch.Generator, compiled: bool = False) -> None:
         super().__init__(path)
         self.generator = generator
+        by_probes = compiled and path.settings.n_probes > 0
+        self.differentiate = (
+            Compiled(energy_transport_derivatives) if by_probes else energy_transport_derivatives
+        )
         self.basis = None if path.settings.n_probes else path.space.basis()
 
     def evaluate(self, model: DiffusionModel, x: Tensor, h: Tensor) -> Evaluation:
@@ -161,16 +175,18 @@ class FeynmanKac(EnergyKernelRatio):
         return in_chunks(evaluate, x, probes, chunk=settings.chunk)
 
     def _rates(self, model: DiffusionModel, x: Tensor, h: Tensor, directions: Tensor) -> Evaluation:
-        energy, energy_score = model.energy_and_score(x, h)
-        by_score = self.path.settings.transport == "score"
-        field = model.score if by_score else lambda y, h: model.energy_and_score(y, h)[1]
-        # Fused attention lacks a forward-mode derivative and a batching rule; the plain formula has both.
+        settings = self.path.settings
+        # Fused attention lacks a second derivative; the plain formula has it.
         with sdpa_kernel(SDPBackend.MATH):
-            transport, trace = divergence(lambda y: field(y, h), x, directions)
-            rate = energy_rate(model, x, h)
-        langevin = energy_score
-        if self.path.settings.langevin == "score":
-            langevin = transport if by_score else model.score(x, h)
+            if settings.transport == "energy":
+                energy, rate, energy_score, trace = self.differentiate(model, x, h, directions)
+                transport = energy_score
+            else:
+                energy_score, (energy, rate) = energy_derivatives(model, x, h)
+                transport, trace, _ = divergence(with_gradient(lambda y: model.score(y, h)), x, directions)
+            langevin = energy_score
+            if settings.langevin == "score":
+                langevin = transport if settings.transport == "score" else model.score(x, h)
         return Evaluation(transport, langevin, energy, energy_score, trace, rate)
 
     def increment(self, step: Step) -> Increment:
@@ -182,10 +198,12 @@ class FeynmanKac(EnergyKernelRatio):
         return Increment(log_w, self.log_p_increment(step))
 
 
-def build_weighting(path: AnnealedPath, *, generator: torch.Generator) -> WeightingScheme:
-    """Return the weighting that the path's settings name."""
+def build_weighting(
+    path: AnnealedPath, *, generator: torch.Generator, compiled: bool = False
+) -> WeightingScheme:
+    """Return the weighting that the path's settings name; `compiled` is for the derivatives that it takes."""
     if path.settings.weighting == "feynman_kac":
-        return FeynmanKac(path, generator=generator)
+        return FeynmanKac(path, generator=generator, compiled=compiled)
     schemes = {
         "energy_kernel_ratio": EnergyKernelRatio,
         "score_kernel_ratio": ScoreKernelRatio,

@@ -9,6 +9,7 @@ from pita.bridge import BridgeSettings, Interpolation, cross, largest_step
 from pita.landing import LandingSettings, land
 from pita.log_weights import effective_sample_size
 from pita.mcmc import HmcSettings
+from pita.smc import Particles
 from pita.targets.counted import CountedTarget
 from pita.targets.gaussian import GaussianMixture
 from tests.annealing_cases import ScaledScore, left_mass, path_of, run, two_modes
@@ -35,7 +36,7 @@ class Overlapping:
         return self.energy(x), TARGET.energy_and_force(x)[1]
 
 
-def landed(model, *, power=1.0, moves=None, target=TARGET, **settings):
+def landed(model, *, power=1.0, thin=1, moves=None, target=TARGET, **settings):
     defaults = {
         "n_levels": 20,
         "weighting": "score_kernel_ratio",
@@ -45,7 +46,7 @@ def landed(model, *, power=1.0, moves=None, target=TARGET, **settings):
     path = path_of(TARGET, gamma=BETA, **defaults | settings)
     annealed = run(model, path, n_particles=N)
     generator = torch.Generator().manual_seed(2)
-    settings = LandingSettings(power=power, moves=moves)
+    settings = LandingSettings(power=power, thin=thin, moves=moves)
     return land(annealed, target, path, beta=BETA, settings=settings, generator=generator)
 
 
@@ -82,6 +83,44 @@ def test_moves_leave_the_target_invariant_and_are_counted():
     assert torch.allclose(moved.energy, TARGET.energy(moved.x))
 
 
+@pytest.mark.parametrize("moves", [None, MOVES])
+def test_landed_energy_and_force_are_those_of_the_landed_configurations(moves):
+    result = landed(ScaledScore(TARGET, 0.85), moves=moves, thin=3)
+    energy, force = TARGET.energy_and_force(result.x)
+    torch.testing.assert_close(result.energy, energy)
+    torch.testing.assert_close(result.force, force)
+
+
+def test_thinned_landing_keeps_every_third_of_the_resampled_particles():
+    wrong = ScaledScore(TARGET, 0.85)
+    whole, thinned = landed(wrong), landed(wrong, thin=3)
+    for name in ("x", "energy", "force"):
+        assert torch.equal(getattr(thinned, name), getattr(whole, name)[::3])
+    assert (thinned.ess_fraction, thinned.log_z) == (whole.ess_fraction, whole.log_z)
+    assert thinned.n_unique_ancestors < whole.n_unique_ancestors
+
+
+def test_thinned_landing_is_right_even_if_particles_are_sorted():
+    path = path_of(TARGET, gamma=BETA, n_levels=20, resample_at_end=False)
+    annealed = run(TARGET, path, n_particles=N)
+    order = annealed.particles.x[:, 0].argsort()
+    particles = Particles(*(values[order] for values in annealed.particles))
+    annealed = annealed._replace(
+        particles=particles, log_p=annealed.log_p[order], origins=annealed.origins[order]
+    )
+
+    def sorted_and_landed(thin):
+        generator = torch.Generator().manual_seed(2)
+        settings = LandingSettings(thin=thin)
+        return land(annealed, TARGET, path, beta=BETA, settings=settings, generator=generator)
+
+    thinned = sorted_and_landed(4)
+    bound = 4 * MASS_SE / math.sqrt(thinned.ess_fraction)
+    assert len(thinned.x) == N // 4 and mass_error(thinned.x) < bound
+    # Named wrong variant: as many of the offspring, but the first ones.
+    assert mass_error(sorted_and_landed(1).x[: N // 4]) > 4 * bound
+
+
 def test_particles_of_nonfinite_energy_are_removed_and_counted():
     for power in (0.0, 1.0):
         result = landed(TARGET, power=power, target=Overlapping())
@@ -95,6 +134,8 @@ def test_landing_refuses_what_it_cannot_weigh():
         landed(TARGET, power=0.5, weighting="unweighted")
     with pytest.raises(ValueError, match="power"):
         LandingSettings(power=1.1)
+    with pytest.raises(ValueError, match="thin must be at least 1, got 0"):
+        LandingSettings(thin=0)
     with pytest.raises(ValueError, match="mean_free"):
         landed(TARGET, moves=HmcSettings(n_moves=1, n_burn_in=0))
 

@@ -5,9 +5,11 @@ import torch
 
 from pita import losses
 from pita.geometry import mean_free_noise
+from pita.targets.gaussian import GaussianMixture
 
 N_ATOMS, N_DOF = 4, 9
 BETA = 0.8
+WELL_H = 0.2  # noise variance at which the wells are learned
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,73 @@ def test_target_score_matching_counts_small_noise_only_over_the_whole_batch(gaus
     assert torch.equal(losses.target_score_matching(spoilt, x, -BETA * x0, h, h_max=0.1), expected)
     doubled = (torch.cat([value, value[h >= 0.1]]) for value in (best, x, -BETA * x0, h))
     assert losses.target_score_matching(*doubled, h_max=0.1) < expected
+
+
+@pytest.fixture(scope="module")
+def two_wells():
+    """x0, x and the reduced force of two separated wells at one noise level, where neither alone is best."""
+    generator = torch.Generator().manual_seed(12)
+    means = mean_free_noise((2, N_ATOMS, 3), generator=generator, dtype=torch.float64)
+    variances, weights = torch.tensor([[0.1, 0.3], [0.6, 0.4]], dtype=torch.float64)
+    wells = GaussianMixture(means, variances, weights, mean_free=True)
+    x0 = wells.sample(40_000, generator=generator)
+    x = x0 + WELL_H**0.5 * mean_free_noise(tuple(x0.shape), generator=generator, dtype=torch.float64)
+    return wells, x0, x, wells.score(x0)
+
+
+def blended(denoised, x0, x, force, *, share_factor=1.0, h=WELL_H):
+    """The loss at one noise level, with a multiple of the best share of the force; 0 is denoising alone."""
+    variance = force.square().sum((1, 2)).mean() / N_DOF
+    share = share_factor / (1 + h * variance)
+    every = torch.full((len(x),), h, dtype=x.dtype)
+    of_share = ((1 / share - 1) / h).expand(len(x))
+    return losses.blended_score_matching(denoised, x0, x, force, every, force_variance=of_share)
+
+
+@pytest.mark.parametrize("share_factor", [0.0, 0.5, 1.0])
+def test_blended_target_has_the_posterior_mean_whatever_the_share(two_wells, share_factor):
+    wells, x0, x, force = two_wells
+    posterior_mean = (x + WELL_H * wells.score(x, WELL_H)).requires_grad_()
+    blended(posterior_mean, x0, x, force, share_factor=share_factor).backward()
+    residual = posterior_mean.grad * len(x)  # of each configuration, up to a factor
+    spoilt = residual + 0.1 * (posterior_mean - x).detach() * 2 * (WELL_H + 1) / WELL_H / N_DOF
+    # The residual of a conditional mean correlates with no function of x.
+    for function in (x, wells.score(x, WELL_H), wells.score(x, 4 * WELL_H)):
+        products, wrong = ((r * function).sum((1, 2)) for r in (residual, spoilt))
+        assert products.mean().abs() < 4 * products.std() / len(x) ** 0.5
+        assert wrong.mean().abs() > 8 * wrong.std() / len(x) ** 0.5
+
+
+def test_share_of_the_force_leaves_the_least_variance(two_wells):
+    wells, x0, x, force = two_wells
+    variance = force.square().sum((1, 2)).mean() / N_DOF
+    # Against x itself the loss is the mean square deviation of the regression target from x.
+    spread = blended(x, x0, x, force) * WELL_H / (WELL_H + 1)
+    assert spread.item() == pytest.approx((WELL_H**2 * variance / (1 + WELL_H * variance)).item(), rel=0.01)
+    assert spread.item() != pytest.approx((WELL_H / (1 + WELL_H * variance)).item(), rel=0.1)
+    best = x + WELL_H * wells.score(x, WELL_H)
+    least = blended(best, x0, x, force)
+    for factor in (0.8, 1.2):
+        assert blended(best, x0, x, force, share_factor=factor) > 1.02 * least
+    assert blended(best, x0, x, force, share_factor=0.0) > 1.2 * least
+
+
+def test_blending_ends_at_denoising_and_at_target_score_matching(two_wells):
+    _, x0, x, force = two_wells
+    h = torch.full((len(x),), WELL_H, dtype=x.dtype)
+    by_noise, by_force = (
+        losses.blended_score_matching(0.5 * x, x0, x, force, h, force_variance=torch.full_like(h, variance))
+        for variance in (torch.inf, 0.0)
+    )
+    torch.testing.assert_close(by_noise, losses.denoising_score_matching(0.5 * x, x0, h))
+    torch.testing.assert_close(by_force, losses.target_score_matching(0.5 * x, x, force, h, h_max=torch.inf))
+
+
+def test_harmonic_target_leaves_no_noise_in_the_blended_target(gaussian):
+    x0, x, h, best = gaussian
+    v = torch.full_like(h, BETA)  # mean square of -BETA x0, whose variance is 1 / BETA
+    assert losses.blended_score_matching(best, x0, x, -BETA * x0, h, force_variance=v) < 1e-20
+    assert losses.blended_score_matching(best, x0, x, -BETA * x0, h, force_variance=2 * v) > 1e-3
 
 
 def test_distillation_pulls_the_energy_to_the_score_and_never_back():

@@ -7,7 +7,6 @@ from pita.data import NoiseSettings, NoisyBatches, TrainingSet
 from pita.geometry import remove_mean
 from pita.module import DiffusionModule, TrainingSettings
 from pita.networks import NetworkSettings, build_model
-from pita.compiled import Compiled
 from pita.objective import LossSettings, make_objective
 
 SETTINGS = TrainingSettings(
@@ -76,27 +75,6 @@ def test_losses_without_head_or_data_are_refused():
         objective = make_objective(model(), losses, n_rungs=1, compiled=False)
         with pytest.raises(ValueError, match="every training set"):
             objective(batch(**{missing: None}))
-
-
-def test_without_a_compiler_training_goes_on_uncompiled_with_one_notice(recwarn):
-    def no_compiler(_batch):
-        cause = torch._inductor.exc.InvalidCxxCompiler()
-        raise torch._inductor.exc.InductorError(cause, None)
-
-    objective = Compiled(lambda _batch: {"score": torch.ones(())})
-    objective.run = no_compiler
-    assert objective(batch())["score"] == objective(batch())["score"] == 1
-    assert len([w for w in recwarn if "uncompiled" in str(w.message)]) == 1
-
-
-def test_other_compiler_errors_are_not_hidden():
-    def broken(_batch):
-        raise torch._inductor.exc.InductorError(ValueError("lowering"), None)
-
-    objective = Compiled(lambda _batch: {})
-    objective.run = broken
-    with pytest.raises(torch._inductor.exc.InductorError):
-        objective(batch())
 
 
 def test_learning_rate_warms_up_and_falls_to_a_thousandth():

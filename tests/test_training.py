@@ -140,6 +140,24 @@ def test_the_clock_stops_training_and_a_finished_one_is_only_read(tmp_path):
     assert same_bits(job.module, later.module)
 
 
+@pytest.mark.parametrize("damage", ["empty", "half", "all but the end", "a weight"])
+def test_damaged_checkpoint_is_refused_by_its_name(damage, tmp_path):
+    job, checkpoint = training(20), tmp_path / CHECKPOINT_NAME
+    run(job, tmp_path, max_minutes=0.0)
+    content = checkpoint.read_bytes()
+    weight = max(weights_to_arrays(job.module.model).values(), key=len).tobytes()
+    assert weight in content
+    damaged = {
+        "empty": b"",
+        "half": content[: len(content) // 2],
+        "all but the end": content[:-100],
+        "a weight": content.replace(weight, weight[:-1] + bytes([weight[-1] ^ 1])),
+    }
+    checkpoint.write_bytes(damaged[damage])
+    with pytest.raises(ValueError, match=f"{checkpoint}: cannot be read as a checkpoint"):
+        run(training(20), tmp_path)
+
+
 def test_averaged_weights_trail_the_trained_ones_by_the_stated_rule(tmp_path):
     job = training(12)
     path = []

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from pita.evaluation import divergence, energy_rate
+from pita.evaluation import divergence, energy_derivatives, with_gradient
 from pita.networks.model import NetworkSettings, build_model
 from pita.space import ParticleSpace
+from pita.weightings import build_weighting
 from tests.annealing_cases import ScaledScore, isotropic, left_mass, noised, path_of, run, two_modes, width
 
 GAMMA, N = 1.5, 2000
@@ -101,10 +102,14 @@ def test_hutchinson_is_unbiased_for_the_divergence():
     space = ParticleSpace(event_shape=(10,), mean_free=False, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
     x, h = MIXTURE.sample(20, generator=generator, h=0.3), torch.tensor(0.3, dtype=torch.float64)
-    _, exact = divergence(lambda y: MIXTURE.score(y, h), x, space.basis().unsqueeze(1))
+
+    def trace(directions):
+        return divergence(lambda y: (MIXTURE.score(y, h), ()), x, directions)[1]
+
+    exact = trace(space.basis().unsqueeze(1))
     probes = space.rademacher(20, 4000, generator=generator).movedim(1, 0)
-    estimates = torch.stack([divergence(lambda y: MIXTURE.score(y, h), x, z[None])[1] for z in probes[:400]])
-    _, mean = divergence(lambda y: MIXTURE.score(y, h), x, probes / math.sqrt(len(probes)))
+    estimates = torch.stack([trace(z[None]) for z in probes])
+    mean = estimates.mean(0)
     standard_error = estimates.std(0) / math.sqrt(len(probes))
     assert ((mean - exact).abs() < 4.5 * standard_error + 1e-9).all()
     assert (((1.1 * mean) - exact).abs() > 4.5 * standard_error).all()
@@ -116,15 +121,18 @@ def test_divergence_and_energy_rate_agree_with_finite_differences_in_the_mean_fr
     x = space.noise(7, generator=torch.Generator().manual_seed(1))
     basis = space.basis()
     assert torch.allclose(basis.flatten(1) @ basis.flatten(1).T, torch.eye(12, dtype=torch.float64))
-    _, trace = divergence(lambda y: gaussian.score(y, h), x, basis.unsqueeze(1))
+    _, trace, _ = divergence(lambda y: (gaussian.score(y, h), ()), x, basis.unsqueeze(1))
     assert torch.allclose(trace, torch.full_like(trace, -12 / 1.3))
     slope = (gaussian.energy(x, h + eps) - gaussian.energy(x, h - eps)) / (2 * eps)
-    assert torch.allclose(energy_rate(gaussian, x, h), slope, atol=1e-6)
+    score, (energy, rate) = energy_derivatives(gaussian, x, h)
+    assert torch.allclose(rate, slope, atol=1e-6)
+    assert torch.allclose(energy, gaussian.energy(x, h))
+    assert torch.allclose(score, gaussian.score(x, h))
 
 
 def test_score_without_gradient_is_refused_rather_than_given_divergence_zero():
     x = torch.zeros(3, 10, dtype=torch.float64)
-    score = torch.no_grad()(lambda y: MIXTURE.score(y, 0.1))
+    score = with_gradient(torch.no_grad()(lambda y: MIXTURE.score(y, 0.1)))
     with pytest.raises(ValueError, match="no_grad"):
         divergence(score, x, torch.eye(10, dtype=torch.float64)[:, None])
 
@@ -159,3 +167,22 @@ def test_networks_of_every_kind_can_be_annealed(kind, weighting):
     annealed = run(model, path, n_particles=6)
     assert annealed.n_nonfinite == 0
     assert annealed.particles.x.isfinite().all()
+
+
+@pytest.mark.slow
+def test_compiled_feynman_kac_derivatives_are_the_eager_ones():
+    torch.manual_seed(1)
+    model = build_model(NetworkSettings(kind="pairwise", n_atoms=4, width=8, depth=1, heads="energy"))
+    settings = {"weighting": "feynman_kac", "transport": "energy", "n_probes": 1, "n_levels": 1}
+    path = path_of(isotropic(1.0, n_atoms=4), gamma=1.1, sigma_max=1.0, dtype=torch.float32, **settings)
+    x = path.space.noise(6, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        eager, compiled = (
+            build_weighting(path, generator=torch.Generator().manual_seed(3), compiled=compiled).evaluate(
+                model.at(), x, path.level(0)
+            )
+            for compiled in (False, True)
+        )
+    for name in ("energy", "transport", "divergence", "energy_rate"):
+        torch.testing.assert_close(getattr(compiled, name), getattr(eager, name), rtol=1e-4, atol=1e-4)
+    assert eager.divergence.abs().max() > 0.1

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from pita.baselines.start import affordable_moves, equilibrate, pool_evenly
-from pita.hot_start import LatticeStart
 from pita.convergence import chain_ess
+from pita.hot_start import LatticeStart
 from pita.mcmc import HmcSettings, run_hmc
 from pita.results import MethodResult, energy_bill
 from pita.targets.counted import CountedTarget

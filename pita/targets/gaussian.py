@@ -91,15 +91,19 @@ class GaussianMixture:
         return log_mass - 0.5 * self.n_dof * math.log(gamma)
 
     def _log_terms(self, x: Tensor, h: float | Tensor) -> Tensor:
-        variances = self.variances + h
+        variances = self._noisy_variances(h)
         square = (x[:, None] - self.means).flatten(2).square().sum(-1)
         log_normaliser = 0.5 * self.n_dof * torch.log(2 * math.pi * variances)
         return self.weights.log() - log_normaliser - 0.5 * square / variances
 
     def _score(self, x: Tensor, h: float | Tensor, log_terms: Tensor) -> Tensor:
-        pull = torch.softmax(log_terms, dim=1) / (self.variances + h)
+        pull = torch.softmax(log_terms, dim=1) / self._noisy_variances(h)
         toward = torch.einsum("nm,m...->n...", pull, self.means)
         return toward - self._broadcast(pull.sum(1)) * x
+
+    def _noisy_variances(self, h: float | Tensor) -> Tensor:
+        """Return (M,) for one noise level, (N, M) for one each, h (N,)."""
+        return self.variances + (h[..., None] if isinstance(h, Tensor) and h.ndim else h)
 
     def _broadcast(self, per_event: Tensor) -> Tensor:
         return per_event.reshape(-1, *[1] * (self.means.ndim - 1))

@@ -1,10 +1,13 @@
-"""A small repository of results: two methods, a floor, one published row and the aims that refer to them."""
+"""A small repository of results: two methods, a floor, one published row and the aims that refer to them; and
+the weights of the tiny ladder, trained once.
+"""
 
 from pathlib import Path
 
 import pytest
 
 from experiments.files import save_json
+from tests.experiments import tiny_case
 
 CLAIMS = """
 [systems]
@@ -102,3 +105,10 @@ def repository(tmp_path: Path) -> Path:
         save_run(tmp_path, "pita", seed, energy_w2=energy_w2, distance_w2=0.04)
     save_run(tmp_path, "hmc", 1, energy_w2=0.5, distance_w2=0.021)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        tiny_case.repository(tmp_path_factory.mktemp("tiny"), patch)
+        return tiny_case.trained()

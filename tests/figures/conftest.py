@@ -119,8 +119,8 @@ def repository(tmp_path: Path) -> Path:
         for method in FIRST_METRICS:
             save_json(data / f"lj13-budget-{method}-{seed}.json", budget(method, seed))
         save_json(data / f"lj13-pita-{seed}.json", pita_run(seed))
-        save_json(data / f"lj13-trace-{seed}.json", trace(seed))
-        save_json(data / f"lj13-rungs-{seed}.json", histograms(seed))
+        save_json(data / f"lj13-chain-trace-{seed}.json", trace(seed))
+        save_json(data / f"lj13-chain-rungs-{seed}.json", histograms(seed))
     floor = {"distance_w2": {"mean": 0.0064, "sd": 0.001}, "energy_w2": {"mean": 0.36, "sd": 0.07}}
     save_json(data / "lj13-floor.json", {"metrics": floor})
     save_json(data / "mixture.json", mixture())

@@ -64,7 +64,7 @@ def test_trace_keeps_every_seed_rung_and_level(repository: Path) -> None:
 
 
 def test_bins_that_differ_between_seeds_are_refused(repository: Path) -> None:
-    path = repository / "figures/data/lj13-rungs-2.json"
+    path = repository / "figures/data/lj13-chain-rungs-2.json"
     stored = load_json(path)
     stored["rungs"][0]["energy_edges"][0] -= 1
     save_json(path, stored)

@@ -1,0 +1,155 @@
+"""One temperature step of a ladder: the model's density annealed to the next one and landed on the target.
+
+Particles may be spread over several processes; what is returned is the whole population's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pita.annealing import AnnealedPath, AnnealingSettings, level_variances
+from pita.distributed import Communicator, SingleProcess
+from pita.evaluation import DiffusionModel
+from pita.landing import Landed, LandingSettings, land
+from pita.smc import Annealed, Particles, anneal
+from pita.space import ParticleSpace
+from pita.targets.counted import CountedTarget
+from pita.targets.lennard_jones import LennardJonesCluster
+
+Arrays = dict[str, np.ndarray]
+ALONE = SingleProcess()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescentSettings:
+    """One temperature step: `n_particles` annealed, then landed on the target, or not.
+
+    `n_fit`: samples on which the variances of the path's kernels are fitted, 0 for the plain data variance.
+    `compiled`: the model runs through torch.compile, a minute once; not worth it for a few steps.
+    """
+
+    n_particles: int
+    annealing: AnnealingSettings
+    landing: LandingSettings | None = None
+    n_fit: int = 0
+    compiled: bool = True
+
+    def __post_init__(self) -> None:
+        if self.n_particles < 1:
+            raise ValueError(f"n_particles must be positive, got {self.n_particles}")
+        if self.n_fit < 0:
+            raise ValueError(f"n_fit must not be negative, got {self.n_fit}")
+
+    @property
+    def binds_compiled(self) -> bool:
+        """Whether to hand over a compiled model; Feynman-Kac weights compile its derivatives themselves."""
+        return self.compiled and self.annealing.weighting != "feynman_kac"
+
+
+class Descent(NamedTuple):
+    """A temperature step done: particles before and after landing, if any, and evaluations of the target."""
+
+    annealed: Annealed
+    landed: Landed | None
+    n_energy_evals: int
+
+
+def fitted_path(
+    model: DiffusionModel, x: Tensor, settings: DescentSettings, generator: torch.Generator
+) -> AnnealedPath:
+    """Return the path without change of temperature, its variances fitted to samples x (n, n_atoms, 3)."""
+    space = ParticleSpace(event_shape=tuple(x.shape[1:]), mean_free=True, device=generator.device)
+    data_variance = x.double().square().sum().item() / (len(x) * space.n_dof)
+    path = AnnealedPath(gamma=1.0, data_variance=data_variance, settings=settings.annealing, space=space)
+    if not (settings.n_fit and settings.annealing.matched_variances):
+        return path
+    chosen = x[torch.randperm(len(x), generator=generator, device=generator.device)[: settings.n_fit]]
+    chunked = chosen.to(space.device)
+    return replace(path, variances=level_variances(model, chunked, path, generator=generator))
+
+
+def path_to(
+    model: Arrays,
+    settings: AnnealingSettings,
+    *,
+    gamma: float,
+    event_shape: tuple[int, int],
+    device: str,
+    communicator: Communicator = ALONE,
+) -> AnnealedPath:
+    """Return the path from a saved rung to gamma times its inverse temperature.
+
+    The fitted variances of the rung serve paths with as many levels as they were fitted for.
+    """
+    variances = tuple(model["variances"].tolist())
+    return AnnealedPath(
+        gamma=gamma,
+        data_variance=float(model["data_variance"]),
+        settings=settings,
+        space=ParticleSpace(
+            event_shape=event_shape, mean_free=True, device=device, communicator=communicator
+        ),
+        variances=variances if len(variances) == settings.n_levels else None,
+    )
+
+
+def descend(
+    model: DiffusionModel,
+    path: AnnealedPath,
+    target: LennardJonesCluster,
+    *,
+    beta: float,
+    settings: DescentSettings,
+    work: tuple[torch.Generator, Callable[[int, float], None] | None],
+) -> Descent:
+    """Anneal particles along the path and land them on the target at beta (1 / unit of E).
+
+    Particles and evaluations returned are those of all ranks that the path's space is spread over.
+    work: the generator, and what is told levels done and ESS fraction, if anything.
+    """
+    generator, progress = work
+    counted = CountedTarget(target)
+    annealed = anneal(
+        model,
+        path,
+        n_particles=settings.n_particles,
+        generator=generator,
+        progress=progress,
+        compiled=settings.compiled,
+    )
+    landed = None
+    if settings.landing is not None:
+        landed = land(annealed, counted, path, beta=beta, settings=settings.landing, generator=generator)
+    return gathered(Descent(annealed, landed, counted.n_energy_evals), path.space)
+
+
+def gathered(done: Descent, space: ParticleSpace) -> Descent:
+    """Return on every rank the temperature step of all ranks; the acceptance of moves stays this rank's."""
+    gather, landed = space.communicator.gather, done.landed
+    annealed = done.annealed._replace(
+        particles=Particles(*map(gather, done.annealed.particles)),
+        log_p=None if done.annealed.log_p is None else gather(done.annealed.log_p),
+    )
+    if landed is not None:
+        landed = landed._replace(x=gather(landed.x), energy=gather(landed.energy), force=gather(landed.force))
+    n_energy_evals = gather(torch.tensor([done.n_energy_evals], device=space.device)).sum().item()
+    return Descent(annealed, landed, n_energy_evals)
+
+
+def descent_arrays(done: Descent) -> Arrays:
+    """Return samples, evaluations, effective sample size and trace of a temperature step as arrays."""
+    landed = {name: getattr(done.landed, name).cpu().numpy() for name in ("x", "energy", "force")}
+    numbers = {
+        "n_energy_evals": done.n_energy_evals,
+        "ess_fraction": done.landed.ess_fraction,
+        "n_unique_ancestors": done.landed.n_unique_ancestors,
+        "log_z": done.landed.log_z,
+        "n_nonfinite": done.annealed.n_nonfinite + done.landed.n_nonfinite,
+        "n_clipped": done.annealed.n_clipped,
+    }
+    trace = {f"trace_{name}": values.numpy() for name, values in done.annealed.trace._asdict().items()}
+    return landed | trace | {name: np.array(value) for name, value in numbers.items()}

@@ -1,0 +1,137 @@
+"""Proves that the training stage repeats, continues exactly after a stop, and names what is wrong."""
+
+import numpy as np
+import pytest
+
+from experiments import paths, train
+from experiments.files import load_npz, sha256
+from tests.experiments.tiny_case import repository, scratch_folder, trained, write_parameters
+
+STOPPED = "stopped before the end; call again to continue"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Hash of the weights of an uninterrupted training."""
+    with pytest.MonkeyPatch.context() as patch:
+        repository(tmp_path_factory.mktemp("whole"), patch)
+        return sha256(trained())
+
+
+class StopsAt:
+    """A clock of which nothing is left from the n-th training of a call on."""
+
+    def __init__(self, n):
+        self.n_left = n
+
+    def minutes_left(self):
+        self.n_left -= 1
+        return None if self.n_left >= 0 else 0.0
+
+
+def test_training_stopped_by_its_minutes_ends_with_the_same_bytes(tmp_path, monkeypatch, whole):
+    repository(tmp_path, monkeypatch)
+    for _ in range(2):
+        with pytest.raises(SystemExit, match=STOPPED):
+            trained("--minutes", "1e-9")
+        assert not paths.weights("tiny", 1).exists()
+        assert {path.name for path in scratch_folder().iterdir()} == {"samples-0.npz", "fit-0"}
+    assert sha256(trained()) == whole
+    assert not list(paths.SCRATCH.iterdir())
+
+
+def test_training_stopped_in_its_second_rung_ends_with_the_same_bytes(tmp_path, monkeypatch, whole):
+    repository(tmp_path, monkeypatch)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match=STOPPED):
+        patch.setattr(train, "Clock", lambda _minutes: StopsAt(1))
+        trained()
+    assert (scratch_folder() / "model-0.npz").exists() and (scratch_folder() / "fit-1/last.ckpt").exists()
+    kept = sha256(scratch_folder() / "model-0.npz")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match=STOPPED):
+        patch.setattr(train, "Clock", lambda _minutes: StopsAt(0))
+        trained()
+    assert sha256(scratch_folder() / "model-0.npz") == kept
+    assert sha256(trained()) == whole
+
+
+def test_same_seed_repeats_and_another_seed_differs(tmp_path, monkeypatch, whole):
+    repository(tmp_path, monkeypatch)
+    assert sha256(trained()) == whole != sha256(trained(seed=2))
+
+
+def test_changed_parameters_start_anew(tmp_path, monkeypatch, whole):
+    repository(tmp_path, monkeypatch)
+    with pytest.raises(SystemExit, match=STOPPED):
+        trained("--minutes", "1e-9")
+    write_parameters(learning_rate="learning_rate = 1e-3")
+    changed = trained()
+    assert sha256(changed) != whole
+    assert len(list(paths.SCRATCH.iterdir())) == 1
+
+
+def test_weights_hold_every_rung_its_path_and_the_bill(tmp_path, monkeypatch):
+    repository(tmp_path, monkeypatch)
+    arrays = load_npz(trained())
+    assert arrays["temperatures"].tolist() == [2.0, 1.4, 1.0]
+    # 16 chains: one evaluation each, 24 moves of ten; 64 annealed particles, 32 moved once by five steps.
+    assert arrays["n_energy_evals_initial"] == 16 * (1 + 24 * 10)
+    assert arrays["n_energy_evals_ladder"] == 64 + 32 * 5
+    rungs = [
+        {name.removeprefix(f"rung{rung}/") for name in arrays if name.startswith(f"rung{rung}/")}
+        for rung in (0, 1)
+    ]
+    assert rungs[0] == rungs[1] >= {"data_variance", "variances"}
+    assert any(not np.array_equal(arrays[f"rung0/{name}"], arrays[f"rung1/{name}"]) for name in rungs[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rho": "rhoo = 20.0"}, r"tiny.toml: descent.annealing.rhoo: unknown key, value 20.0"),
+        ({"temperatures": "temperatures = [2.0, 1.0, 1.4]"}, r"tiny.toml: system: .*\[2.0, 1.0, 1.4\]"),
+        ({"sigma_max": "sigma_max = 9.0"}, "sigma from 0.02 to 10, but training draws it from 0.015 to 9"),
+        ({"n_steps": "n_steps = 1.5"}, "tiny.toml: training.first.n_steps: must be a int, got 1.5"),
+        ({"kind": 'kind = "argon"'}, "unknown system 'argon'"),
+    ],
+)
+def test_wrong_parameters_are_one_error_that_names_them(tmp_path, monkeypatch, changes, message):
+    repository(tmp_path, monkeypatch, **changes)
+    with pytest.raises(SystemExit, match=message) as stop:
+        trained()
+    assert str(stop.value).startswith("error: ") and "\n" not in str(stop.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tiny", "0"], "seed must be at least 1, got 0"),
+        (["tiny", "1", "--minutes", "0"], "minutes must be positive, got 0.0"),
+        (["absent", "1"], "absent.toml: cannot be read: No such file"),
+    ],
+)
+def test_wrong_arguments_are_one_error_that_names_them(tmp_path, monkeypatch, arguments, message):
+    repository(tmp_path, monkeypatch)
+    with pytest.raises(SystemExit, match=message) as stop:
+        train.main(arguments)
+    assert str(stop.value).startswith("error: ") and "\n" not in str(stop.value)
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def empty(_content):
+    return b""
+
+
+@pytest.mark.parametrize("damage", [cut, empty])
+@pytest.mark.parametrize("name", ["fit-0/last.ckpt", "samples-0.npz"])
+def test_damaged_scratch_file_is_one_error_that_names_it(tmp_path, monkeypatch, name, damage):
+    repository(tmp_path, monkeypatch)
+    with pytest.raises(SystemExit, match=STOPPED):
+        trained("--minutes", "1e-9")
+    file = scratch_folder() / name
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(SystemExit, match=f"error: {file}: .*cannot be read") as stop:
+        trained()
+    assert "\n" not in str(stop.value)
