@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with reported(), launched_ranks() as ranks:
         system = load_system(arguments.system)
         settings = load_section(paths.params(arguments.system), "chain", DescentSettings)
+        if settings.landing is None:
+            raise ValueError(f"{paths.params(arguments.system)}: chain.landing is missing")
         ladder = TrainedLadder.load(arguments.system, arguments.seed, ranks=ranks)
         reference = load_npz(paths.reference(arguments.system), {"x": "float32"})["x"]
         traces, rungs = [], []

@@ -62,8 +62,13 @@ def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez(file, **ordered)
 
 
-def load_npz(path: Path, dtypes: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
-    """Read the arrays named in `dtypes` (name -> dtype), or every array of the file; NaN is an error."""
+def load_npz(
+    path: Path, dtypes: Mapping[str, str] | None = None, *, keys: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read the arrays named in `dtypes` (name -> dtype), or every array of the file, which must have `keys`.
+
+    NaN is an error.
+    """
     arrays = {}
     key = "the archive"
     path = _existing(path)
@@ -79,6 +84,9 @@ def load_npz(path: Path, dtypes: Mapping[str, str] | None = None) -> dict[str, n
         raise
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise DataFileError(f"{path}: {key}: cannot be read as .npz: {error}") from error
+    for key in keys:
+        if key not in arrays:
+            raise DataFileError(f"{path}: {key}: missing; the file has {', '.join(arrays)}")
     for key, array in arrays.items():
         _check_array(array, path=path, key=key)
         if dtypes is not None and array.dtype != np.dtype(dtypes[key]):

@@ -14,6 +14,8 @@ from experiments.settings import SystemSettings, load_system
 from pita.descent import Arrays, Descent, DescentSettings, descend, path_to
 from pita.networks import NetworkSettings
 
+LADDER_KEYS = ("temperatures", "n_energy_evals_initial", "n_energy_evals_ladder")
+
 
 @dataclass(frozen=True)
 class TrainedLadder:
@@ -28,7 +30,7 @@ class TrainedLadder:
     @classmethod
     def load(cls, name: str, seed: int, *, ranks: Ranks | None = None) -> "TrainedLadder":
         """Read the weights; ValueError if they are of another ladder of temperatures."""
-        weights, system = load_npz(paths.weights(name, seed)), load_system(name)
+        weights, system = load_npz(paths.weights(name, seed), keys=LADDER_KEYS), load_system(name)
         if tuple(weights["temperatures"].tolist()) != system.temperatures:
             raise ValueError(
                 f"{paths.weights(name, seed)} has temperatures {weights['temperatures'].tolist()}, "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from experiments import paths
 from experiments.config import load_section
 from pita.schedules import check_ladder
-from pita.systems import make_system
+from pita.systems import SYSTEMS, make_system
 from pita.targets.base import Target
 
 
@@ -19,6 +19,8 @@ class SystemSettings:
 
     def __post_init__(self) -> None:
         check_ladder(self.temperatures)
+        if self.kind not in SYSTEMS:
+            raise ValueError(f"kind must be one of {', '.join(SYSTEMS)}, got {self.kind!r}")
 
     def target(self) -> Target:
         """Build the target."""

@@ -100,4 +100,5 @@ def climb(run: Training) -> None:
 def quieten_lightning() -> None:
     """Keep Lightning's advice and its list of devices from the terminal; errors and the bar stay."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    for message in (".*does not have many workers.*", ".*isinstance.treespec, LeafSpec.*"):
+        warnings.filterwarnings("ignore", message=message)

@@ -75,6 +75,8 @@ def climb_down(
     (weights, data_variance, variances) for every rung but the coldest. temperatures: unit of E.
     """
     check_ladder(temperatures)
+    if descent.landing is None:
+        raise ValueError("landing is missing: a ladder learns energies and forces of landed samples")
     for rung, (hot, _) in enumerate(pairwise(temperatures)):
         samples = store.load(f"samples-{rung}")
         if samples is None:

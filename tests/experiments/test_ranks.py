@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 
 import numpy as np
 import pytest
@@ -21,6 +22,12 @@ from pita.training import fit
 from tests.experiments.tiny_case import copied_weights, repository
 
 METHODS = ("pita", "pita_feynman_kac", "score_scaling")
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("localhost", 0))
+        return listening.getsockname()[1]
 
 
 def run_methods(root):
@@ -64,7 +71,7 @@ def trained(root):
     return result.step, weights_to_arrays(module.averaged)
 
 
-def worker(rank, root):
+def worker(rank, root, port):
     torch.set_num_threads(1)
     os.environ |= {
         "RANK": str(rank),
@@ -73,7 +80,7 @@ def worker(rank, root):
         "LOCAL_WORLD_SIZE": "2",
         "GROUP_RANK": "0",
         "MASTER_ADDR": "localhost",
-        "MASTER_PORT": "29517",
+        "MASTER_PORT": str(port),
         "TORCHELASTIC_RUN_ID": "test",
         "CUDA_VISIBLE_DEVICES": "",
     }
@@ -90,7 +97,7 @@ def worker(rank, root):
 def folder(tmp_path_factory, tiny_weights):
     root = tmp_path_factory.mktemp("two")
     prepare(root, tiny_weights)
-    torch.multiprocessing.spawn(worker, args=(root,), nprocs=2)
+    torch.multiprocessing.spawn(worker, args=(root, free_port()), nprocs=2)
     return root
 
 

@@ -70,6 +70,12 @@ def test_weights_that_lack_an_array_are_refused_by_its_name():
     assert missing.removeprefix("rung1/") in reported_error()
 
 
+@pytest.mark.parametrize("key", ["temperatures", "n_energy_evals_initial", "n_energy_evals_ladder"])
+def test_weights_without_what_their_ladder_cost_are_refused_by_file_and_key(key):
+    spoilt(**{key: None})
+    assert f"tiny-1.npz: {key}: missing" in reported_error()
+
+
 def test_weights_of_another_network_are_refused_by_the_name_of_an_array():
     write_parameters(width="width = 16")
     assert "energy_head" in reported_error()
