@@ -1,1 +1,5 @@
-"""Stage scripts of the pipeline: the only place with paths, arguments, seeds and devices."""
+"""Stages of the pipeline, one thread each: their bits then do not depend on the number of cores."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -42,10 +42,13 @@ class Row(NamedTuple):
     metrics: dict[str, Cell]
 
 
-def table_rows(system: str, *, root: Path, claims: Claims) -> list[Row]:
-    """All rows of a system's table: floor, ours by method, published in the order of the claims file."""
+def table_rows(system: str, *, root: Path, claims: Claims, seed: int | None = None) -> list[Row]:
+    """All rows of a system's table: floor, ours by method, published in the order of the claims file.
+
+    With `seed`, ours are of that seed alone.
+    """
     published = [published_row(entry) for entry in claims.published if entry.system == system]
-    return [floor_row(system, root=root), *our_rows(system, root=root), *published]
+    return [floor_row(system, root=root), *our_rows(system, root=root, seed=seed), *published]
 
 
 def metric_names(rows: Iterable[Row]) -> list[str]:
@@ -62,11 +65,12 @@ def floor_row(system: str, *, root: Path) -> Row:
     return Row("noise floor", "floor", "none", floor["n_samples"], dict.fromkeys(EVALS, "none"), cells)
 
 
-def our_rows(system: str, *, root: Path) -> list[Row]:
+def our_rows(system: str, *, root: Path, seed: int | None = None) -> list[Row]:
     """One row per method from the results of its seeds; all must have been judged by the same metrics."""
     runs: dict[str, list[dict]] = {}
     for path in sorted((root / DATA_FOLDER).glob(f"{system}-*.json")):
-        if RUN_NAME.fullmatch(path.name):
+        name = RUN_NAME.fullmatch(path.name)
+        if name and seed in (None, int(name["seed"])):
             run = _load_run(path)
             runs.setdefault(run["method"], []).append(run)
     rows = [_our_row(method, runs[method]) for method in sorted(runs)]

@@ -1,6 +1,10 @@
-"""Write the table of one system as CSV, Markdown and TeX: `python -m experiments.tables lj13`."""
+"""Write the table of one system as CSV, Markdown and TeX: `python -m experiments.tables lj13`.
+
+With `--seed 1`, print and write the table of that seed alone, as Markdown.
+"""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +73,14 @@ def write_tables(system: str, *, root: Path) -> None:
     save_text(stem.with_suffix(".tex"), f"% {NOTE}\n{tex(table)}")
 
 
+def write_seed_table(system: str, seed: int, *, root: Path) -> None:
+    """Write and print the Markdown table of one seed."""
+    rows = table_rows(system, root=root, claims=load_claims(root), seed=seed)
+    table = markdown(text_rows(rows))
+    save_text(root / TABLE_FOLDER / f"{system}-seed-{seed}.md", table)
+    sys.stdout.write(table)
+
+
 def _csv_line(row: Row, names: Sequence[str]) -> dict[str, object]:
     line: dict[str, object] = {
         "method": row.method,
@@ -115,9 +127,13 @@ def _tex_text(text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("system")
-    system = parser.parse_args().system
+    parser.add_argument("--seed", type=int, default=None)
+    arguments = parser.parse_args()
     with reported():
-        write_tables(system, root=Path("."))
+        if arguments.seed is None:
+            write_tables(arguments.system, root=Path("."))
+        else:
+            write_seed_table(arguments.system, arguments.seed, root=Path("."))
 
 
 if __name__ == "__main__":

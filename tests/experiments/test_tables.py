@@ -10,7 +10,7 @@ from experiments.claims import load_claims, parse_printed
 from experiments.config import ConfigError
 from experiments.files import DataFileError, sha256
 from experiments.results import floor_row, our_rows
-from experiments.tables import write_tables
+from experiments.tables import write_seed_table, write_tables
 
 
 def read(repository: Path) -> dict[str, dict[str, str]]:
@@ -118,3 +118,13 @@ def test_claim_without_a_published_number_is_refused(
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ConfigError, match=f"claims.toml: .*{message}"):
         load_claims(repository)
+
+
+def test_the_table_of_one_seed_shows_its_values_and_no_other(repository: Path) -> None:
+    write_seed_table("lj13", 2, root=repository)
+    text = (repository / "figures/tables/lj13-seed-2.md").read_text(encoding="utf-8")
+    run = json.loads((repository / "figures/data/lj13-pita-2.json").read_text(encoding="utf-8"))
+    (line,) = (line for line in text.splitlines() if line.startswith("| pita |"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[2] == "1" and f"{run['metrics']['energy_w2']['value']:.3g}" in cells
+    assert "noise floor" in text and "PITA" in text
