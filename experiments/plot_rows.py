@@ -63,22 +63,21 @@ def budget_rows(
             raise DataFileError(f"budgets of {method}: numbers of points differ between seeds")
         for points in zip(*(seed["points"] for seed in seeds), strict=True):
             evals = float(np.mean([point["energy_evals"] for point in points]))
-            rows.append(budget_row(method, evals, [point["metrics"] for point in points]))
-    judged = [{name: cell["value"] for name, cell in run["metrics"].items()} for run in runs]
+            rows.append(budget_row(method, evals, points))
     for kind, part in (("pita", "total"), ("pita_sampling", "sample")):
         evals = float(np.mean([run["energy_evals"][part] for run in runs]))
-        rows.append(budget_row(kind, evals, judged))
+        rows.append(budget_row(kind, evals, runs))
     printed = {name: parse_printed(published[name]) for name in METRIC_UNITS}
     rows.append(band_row("published", printed))
     rows.append(band_row("floor", {name: (floor[name]["mean"], floor[name]["sd"]) for name in METRIC_UNITS}))
     return rows
 
 
-def budget_row(method: str, energy_evals: float, judged: Sequence[Mapping[str, float]]) -> dict[str, object]:
-    """Mean and range of each metric over seeds."""
+def budget_row(method: str, energy_evals: float, judged: Sequence[Mapping]) -> dict[str, object]:
+    """Mean and range over seeds of the metrics stored with each."""
     row = {"method": method, "energy_evals [1]": energy_evals}
     for name, unit in METRIC_UNITS.items():
-        values = [entry[name] for entry in judged]
+        values = [entry["metrics"][name]["value"] for entry in judged]
         row |= value_and_range(name, unit, float(np.mean(values)), min(values), max(values))
     return row
 

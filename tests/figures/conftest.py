@@ -33,7 +33,8 @@ def budget(method: str, seed: int) -> dict:
             "energy_w1": 9 * scale + 0.1,
             "energy_w2": 10 * scale + 0.36,
         }
-        points.append({"energy_evals": energy_evals, "metrics": metrics})
+        cells = {name: {"value": value, "se": 0.1 * value} for name, value in metrics.items()}
+        points.append({"energy_evals": energy_evals, "metrics": cells})
     return {"method": method, "seed": seed, "points": points}
 
 

@@ -44,7 +44,7 @@ def test_weighting_without_log_z_has_an_empty_cell(repository: Path) -> None:
 
 def test_budget_row_is_mean_and_range_over_seeds(repository: Path) -> None:
     stored = [load_json(repository / f"figures/data/lj13-budget-hot_hmc-{seed}.json") for seed in (1, 2, 3)]
-    values = [seed["points"][0]["metrics"]["energy_w2"] for seed in stored]
+    values = [seed["points"][0]["metrics"]["energy_w2"]["value"] for seed in stored]
     row = next(row for row in table(repository, "lj13_budget") if row["method"] == "hot_hmc")
     found = [float(row[f"energy_w2{part} [kT]"]) for part in ("_low", "", "_high")]
     assert found == pytest.approx([min(values), sum(values) / 3, max(values)])
