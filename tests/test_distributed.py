@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing
 
 from pita.distributed import ProcessGroup, SingleProcess
 from pita.landing import LandingSettings, land
 from pita.space import ParticleSpace
 from tests.annealing_cases import path_of, run, two_modes
+from tests.processes import run_ranks
 
 WEIGHTINGS = ("energy_kernel_ratio", "score_kernel_ratio", "feynman_kac")
 MIXTURE = two_modes(4)
@@ -66,7 +66,7 @@ def error_of(function, *arguments) -> str:
 @pytest.fixture(scope="module")
 def from_two_processes(tmp_path_factory) -> list[dict]:
     folder = tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(worker, args=(str(folder / "store"), str(folder)), nprocs=2)
+    run_ranks(worker, str(folder / "store"), str(folder))
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 

@@ -2,12 +2,11 @@
 
 import os
 import pickle
-import socket
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing
 
 from experiments import paths, sample
 from experiments.files import load_json, load_npz
@@ -20,21 +19,23 @@ from pita.networks import NetworkSettings, build_model, weights_to_arrays
 from pita.objective import LossSettings
 from pita.training import fit
 from tests.experiments.tiny_case import copied_weights, repository
+from tests.processes import N_RANKS, free_ports, run_ranks
 
 METHODS = ("pita", "pita_feynman_kac", "score_scaling")
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("localhost", 0))
-        return listening.getsockname()[1]
-
-
-def run_methods(root):
+def run_methods(root, ports: Iterator[int] | None = None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "ROOT", root)
         for method in METHODS:
+            meet_at(ports)
             sample.main(["tiny", method, "1"])
+
+
+def meet_at(ports: Iterator[int] | None):
+    """Let the processes meet at a port of its own for each group: one that is left may not be gone yet."""
+    if ports is not None:
+        os.environ["MASTER_PORT"] = str(next(ports))
 
 
 def results(root):
@@ -71,20 +72,21 @@ def trained(root):
     return result.step, weights_to_arrays(module.averaged)
 
 
-def worker(rank, root, port):
+def worker(rank, root, ports):
     torch.set_num_threads(1)
+    ports = iter(ports)
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": "2",
-        "LOCAL_WORLD_SIZE": "2",
+        "WORLD_SIZE": str(N_RANKS),
+        "LOCAL_WORLD_SIZE": str(N_RANKS),
         "GROUP_RANK": "0",
         "MASTER_ADDR": "localhost",
-        "MASTER_PORT": str(port),
         "TORCHELASTIC_RUN_ID": "test",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    run_methods(root)
+    run_methods(root, ports)
+    meet_at(ports)
     with launched_ranks() as ranks:
         store = FolderStore(root / "store", ranks)
         store.save("part", {"rank": np.array(rank)})
@@ -97,7 +99,7 @@ def worker(rank, root, port):
 def folder(tmp_path_factory, tiny_weights):
     root = tmp_path_factory.mktemp("two")
     prepare(root, tiny_weights)
-    torch.multiprocessing.spawn(worker, args=(root, free_port()), nprocs=2)
+    run_ranks(worker, root, free_ports(len(METHODS) + 1))
     return root
 
 
