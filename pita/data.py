@@ -15,30 +15,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from pita.frame import Frame
 from pita.geometry import mean_free_noise, random_rotations, remove_mean
+from pita.stiff_target import N_BATCHES, StiffTarget
+from pita.training_set import TrainingSet, check_set, force_variance, shares
 
-
-class TrainingSet(NamedTuple):
-    """Configurations at one inverse temperature.
-
-    x (n, n_atoms, 3); beta: inverse temperature, 1/unit of E. Where a loss reads them: energy (n,), E of x;
-    force (n, n_atoms, 3), -grad E. weight (n,): unnormalised probabilities of being drawn, None for equal
-    ones.
-    """
-
-    x: Tensor
-    beta: float
-    energy: Tensor | None = None
-    force: Tensor | None = None
-    weight: Tensor | None = None
+FIT_FROM = 2**40  # number of a batch that no training reaches
 
 
 class NoisyBatch(NamedTuple):
     """A batch: x0 and x = x0 + sqrt(h) noise (N, n_atoms, 3), mean-free; h, beta, rung (N,).
 
     rung counts the training sets. reduced_energy (N,) and reduced_force (N, n_atoms, 3): beta E and -beta
-    grad E of x0, or None. force_variance (N,): mean square of reduced_force per degree of freedom in the
-    row's training set, or None.
+    grad E of x0, with the restraint of the frame, or None. force_variance (N,): mean square of beta grad E
+    per degree of freedom in the row's training set, or None. target (N, n_atoms, 3): what denoising regresses
+    on in place of x0, of the same mean given x (`pita.stiff_target`), or None.
     """
 
     x0: Tensor
@@ -49,6 +40,7 @@ class NoisyBatch(NamedTuple):
     reduced_energy: Tensor | None
     reduced_force: Tensor | None
     force_variance: Tensor | None
+    target: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -56,18 +48,28 @@ class NoiseSettings:
     """How a batch is drawn.
 
     ln sigma is uniform between the bounds, in the unit of x; `rotate`: turn every configuration at random.
+    `frame`: turn every configuration onto a reference instead, and from there by a random rotation of density
+    exp(-beta stiffness (1 - cos theta)), `stiffness` in the unit of E, or not at all where it is None.
+    `stiff`: batches get a `target` from the bonds and angles of the molecule.
     """
 
     batch_size: int
     sigma_min: float
     sigma_max: float
     rotate: bool
+    frame: bool = False
+    stiffness: float | None = None
+    stiff: bool = False
 
     def __post_init__(self):
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be positive, got {self.batch_size}")
         if not 0 < self.sigma_min < self.sigma_max < math.inf:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
+        if self.rotate and self.frame:
+            raise ValueError("rotate and frame exclude each other, got both")
+        if self.stiffness is not None and not (self.frame and 0 < self.stiffness < math.inf):
+            raise ValueError(f"stiffness must be positive, finite and of a frame, got {self.stiffness}")
 
 
 def check_noise_range(settings: NoiseSettings, *, h_min: float, h_max: float) -> None:
@@ -83,16 +85,31 @@ def check_noise_range(settings: NoiseSettings, *, h_min: float, h_max: float) ->
 class NoisyBatches(IterableDataset):
     """Endless batches from training sets, each set equally often.
 
-    seed names the stream, an integer; first_step is the number of its first batch. Optional arrays must be
-    given by every set or by none.
+    seed names the stream, an integer; first_step is the number of its first batch; reference (n_atoms, 3),
+    unit of x: that of the frame, if any; stiff_pairs (n, 2): ends of bonds and angles, if any. Optional
+    arrays must be given by every set or by none.
     """
 
     def __init__(
-        self, sets: Sequence[TrainingSet], settings: NoiseSettings, *, seed: int, first_step: int = 0
+        self,
+        sets: Sequence[TrainingSet],
+        settings: NoiseSettings,
+        *,
+        seed: int,
+        first_step: int = 0,
+        reference: Tensor | None = None,
+        stiff_pairs: Tensor | None = None,
     ):
         super().__init__()
+        if settings.frame != (reference is not None):
+            raise ValueError(f"a reference goes with a frame, got frame={settings.frame} and {reference}")
+        if settings.stiff != (stiff_pairs is not None):
+            raise ValueError(f"stiff pairs go with stiff, got stiff={settings.stiff} and {stiff_pairs}")
         for rung, training_set in enumerate(sets):
-            _check_set(training_set, rung)
+            check_set(training_set, rung)
+        self.frame = None if reference is None else Frame(reference, settings.stiffness)
+        if self.frame is not None:
+            sets = [self.frame.framed(training_set) for training_set in sets]
         self.settings, self.seed, self.first_step, self.n_rungs = settings, seed, first_step, len(sets)
         self.x = remove_mean(torch.cat([s.x for s in sets]).float())
         self.rung = torch.cat([torch.full((len(s.x),), rung) for rung, s in enumerate(sets)])
@@ -101,8 +118,9 @@ class NoisyBatches(IterableDataset):
             [None if s.energy is None else s.beta * s.energy for s in sets], "energy"
         )
         self.reduced_force = _joined([None if s.force is None else s.beta * s.force for s in sets], "force")
-        self.force_variance = _joined([_force_variance(s) for s in sets], "force")
-        self.cumulative = torch.cat([_shares(s) for s in sets]).cumsum(0)
+        self.force_variance = _joined([force_variance(s) for s in sets], "force")
+        self.cumulative = torch.cat([shares(s) for s in sets]).cumsum(0)
+        self.stiff = None if stiff_pairs is None else self._fitted(stiff_pairs)
 
     @property
     def n_atoms(self) -> int:
@@ -121,17 +139,19 @@ class NoisyBatches(IterableDataset):
         n, settings = self.settings.batch_size, self.settings
         uniform = torch.rand(n, generator=draw, dtype=torch.float64) * self.cumulative[-1]
         rows = torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.x) - 1)
-        x0, force = self.x[rows], None if self.reduced_force is None else self.reduced_force[rows]
-        if settings.rotate:
-            rotation = random_rotations(n, generator=turn).mT
-            x0, force = x0 @ rotation, None if force is None else force @ rotation
+        x0, beta, rung = self.x[rows], self.beta[rows], self.rung[rows]
+        energy, force = _at(self.reduced_energy, rows), _at(self.reduced_force, rows)
+        rotation = self._rotations(beta, turn)
+        if rotation is not None:
+            x0, force = x0 @ rotation.mT, None if force is None else force @ rotation.mT
+        if self.frame is not None:
+            energy, force = self.frame.restrained(x0, energy, force, beta)
         span = math.log(settings.sigma_max / settings.sigma_min)
         sigma = settings.sigma_min * torch.exp(span * torch.rand(n, generator=level))
         x = x0 + sigma[:, None, None] * mean_free_noise(tuple(x0.shape), generator=noise)
-        energy = None if self.reduced_energy is None else self.reduced_energy[rows]
-        rung = self.rung[rows]
-        variance = None if self.force_variance is None else self.force_variance[rung]
-        return NoisyBatch(x0, x, sigma.square(), self.beta[rows], rung, energy, force, variance)
+        h = sigma.square()
+        target = None if self.stiff is None else self.stiff(x0, x, h, force)
+        return NoisyBatch(x0, x, h, beta, rung, energy, force, _at(self.force_variance, rung), target)
 
     def __iter__(self) -> Iterator[NoisyBatch]:
         """Yield this rank's and this worker's share of the batches."""
@@ -146,6 +166,20 @@ class NoisyBatches(IterableDataset):
             yield rows_of_rank(self.batch(step), rank=rank, n_ranks=n_ranks)
             step += stride
 
+    def _fitted(self, stiff_pairs: Tensor) -> StiffTarget:
+        if self.reduced_force is None or self.n_rungs > 1:
+            raise ValueError("a stiff target needs forces and a single temperature")
+        bounds = (self.settings.sigma_min, self.settings.sigma_max)
+        self.stiff, target = None, StiffTarget(stiff_pairs, self.x, bounds=bounds)
+        batches = map(self.batch, range(FIT_FROM, FIT_FROM + N_BATCHES))
+        target.fit([(batch.x0, batch.x, batch.h, batch.reduced_force) for batch in batches])
+        return target
+
+    def _rotations(self, beta: Tensor, generator: torch.Generator) -> Tensor | None:
+        if self.settings.rotate:
+            return random_rotations(len(beta), generator=generator)
+        return None if self.frame is None else self.frame.turns(beta, generator=generator)
+
 
 def rows_of_rank(batch: NoisyBatch, *, rank: int, n_ranks: int) -> NoisyBatch:
     """The rows of a batch that one rank trains on; over all ranks every row occurs once."""
@@ -154,25 +188,8 @@ def rows_of_rank(batch: NoisyBatch, *, rank: int, n_ranks: int) -> NoisyBatch:
     return NoisyBatch(*(None if values is None else values[rank::n_ranks] for values in batch))
 
 
-def _check_set(training_set: TrainingSet, rung: int) -> None:
-    x, n = training_set.x, len(training_set.x)
-    if x.ndim != 3 or x.shape[-1] != 3 or n == 0:
-        raise ValueError(f"x of set {rung} must be (n, n_atoms, 3) with n > 0, got {tuple(x.shape)}")
-    if not training_set.beta > 0:
-        raise ValueError(f"beta of set {rung} must be positive, got {training_set.beta}")
-    shapes = {"energy": (n,), "force": tuple(x.shape), "weight": (n,)}
-    for name, shape in shapes.items():
-        values = getattr(training_set, name)
-        if values is not None and tuple(values.shape) != shape:
-            raise ValueError(f"{name} of set {rung} must be {shape}, got {tuple(values.shape)}")
-    for name in ("x", *shapes):
-        values = getattr(training_set, name)
-        if values is not None and not values.isfinite().all():
-            raise ValueError(f"{name} of set {rung} has non-finite values")
-    if training_set.weight is not None and not (
-        training_set.weight.min() >= 0 and training_set.weight.sum() > 0
-    ):
-        raise ValueError(f"weight of set {rung} must be non-negative with a positive sum")
+def _at(values: Tensor | None, rows: Tensor) -> Tensor | None:
+    return None if values is None else values[rows]
 
 
 def _joined(parts: list[Tensor | None], name: str) -> Tensor | None:
@@ -181,19 +198,6 @@ def _joined(parts: list[Tensor | None], name: str) -> Tensor | None:
     if any(part is None for part in parts):
         raise ValueError(f"{name} must be given by every training set or by none")
     return torch.cat(parts).float()
-
-
-def _force_variance(training_set: TrainingSet) -> Tensor | None:
-    if training_set.force is None:
-        return None
-    square = training_set.force.double().square().sum((1, 2)) @ _shares(training_set)
-    return (training_set.beta**2 * square / (3 * (training_set.x.shape[1] - 1)))[None]
-
-
-def _shares(training_set: TrainingSet) -> Tensor:
-    weight = training_set.weight
-    weight = torch.ones(len(training_set.x)) if weight is None else weight
-    return weight.double() / weight.double().sum()
 
 
 def _generator(seed: np.random.SeedSequence) -> torch.Generator:

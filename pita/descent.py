@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from pita.annealing import AnnealedPath, AnnealingSettings, level_variances
+from pita.bridge import BridgeSettings, Interpolation, cross
 from pita.distributed import Communicator, SingleProcess
 from pita.evaluation import DiffusionModel
 from pita.landing import Landed, LandingSettings, land
 from pita.smc import Annealed, Particles, anneal
 from pita.space import ParticleSpace
+from pita.targets.base import Target
 from pita.targets.counted import CountedTarget
-from pita.targets.lennard_jones import LennardJonesCluster
 
 Arrays = dict[str, np.ndarray]
 ALONE = SingleProcess()
@@ -28,6 +29,7 @@ ALONE = SingleProcess()
 class DescentSettings:
     """One temperature step: `n_particles` annealed, then landed on the target, or not.
 
+    `bridge`: landed in several steps with moves between, in place of the one step of `landing`.
     `n_fit`: samples on which the variances of the path's kernels are fitted, 0 for the plain data variance.
     `compiled`: the model runs through torch.compile, a minute once; not worth it for a few steps.
     """
@@ -35,6 +37,7 @@ class DescentSettings:
     n_particles: int
     annealing: AnnealingSettings
     landing: LandingSettings | None = None
+    bridge: BridgeSettings | None = None
     n_fit: int = 0
     compiled: bool = True
 
@@ -43,6 +46,8 @@ class DescentSettings:
             raise ValueError(f"n_particles must be positive, got {self.n_particles}")
         if self.n_fit < 0:
             raise ValueError(f"n_fit must not be negative, got {self.n_fit}")
+        if self.landing is not None and self.bridge is not None:
+            raise ValueError("landing and bridge exclude each other, got both")
 
     @property
     def binds_compiled(self) -> bool:
@@ -100,7 +105,7 @@ def path_to(
 def descend(
     model: DiffusionModel,
     path: AnnealedPath,
-    target: LennardJonesCluster,
+    target: Target,
     *,
     beta: float,
     settings: DescentSettings,
@@ -124,6 +129,9 @@ def descend(
     landed = None
     if settings.landing is not None:
         landed = land(annealed, counted, path, beta=beta, settings=settings.landing, generator=generator)
+    elif settings.bridge is not None:
+        start = Interpolation(model, counted, path, beta)
+        landed = cross(annealed, start, settings=settings.bridge, generator=generator)
     return gathered(Descent(annealed, landed, counted.n_energy_evals), path.space)
 
 

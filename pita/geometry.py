@@ -1,4 +1,4 @@
-"""Geometry of point clouds: centre of mass, pair distances, mean-free noise, random rotations.
+"""Geometry of point clouds: centre of mass, pair distances, mean-free noise, random and optimal rotations.
 
 Configurations have shape (..., n_atoms, 3); removing the mean leaves d = 3 (n_atoms - 1) degrees of freedom.
 """
@@ -58,3 +58,26 @@ def random_rotations(
         (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
     )
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+
+
+def optimal_rotation(x: Tensor, reference: Tensor) -> Tensor:
+    """Find the proper rotation that brings each configuration nearest to a reference (Kabsch 1976, 1978).
+
+    x: (N, n_atoms, 3), reference: (n_atoms, 3), in the same unit -> (N, 3, 3), determinant 1 also for
+    mirror images; rotate row vectors by ``x @ rotation.mT``. Least sum_i |x_i R^T - reference_i|^2 about the
+    unweighted centres. The identity where x is not finite. Differentiable where the singular values of
+    x^T reference differ.
+    """
+    covariance = remove_mean(x).mT @ remove_mean(reference).to(x)
+    finite = covariance.isfinite().all(-1, keepdim=True).all(-2, keepdim=True)
+    left, _, right = torch.linalg.svd(torch.where(finite, covariance, torch.eye(3).to(x)))
+    handedness = torch.linalg.det(left @ right).sign()[:, None, None]
+    return torch.cat([right[:, :2], handedness * right[:, 2:]], dim=1).mT @ left.mT
+
+
+def aligned(x: Tensor, reference: Tensor) -> Tensor:
+    """Return each configuration mean-free and turned as near as possible to a reference, never reflected.
+
+    x: (N, n_atoms, 3), reference: (n_atoms, 3), in the same unit -> (N, n_atoms, 3).
+    """
+    return remove_mean(x) @ optimal_rotation(x, reference).mT

@@ -17,19 +17,18 @@ from pita.data import TrainingSet
 from pita.descent import ALONE, Arrays, DescentSettings, descend, descent_arrays, fitted_path, path_to
 from pita.distributed import Communicator
 from pita.evaluation import DiffusionModel
-from pita.hot_start import LatticeStart
+from pita.hot_start import Start, Startable
 from pita.mcmc import HmcSettings, run_hmc
 from pita.schedules import check_ladder
 from pita.targets.counted import CountedTarget
-from pita.targets.lennard_jones import LennardJonesCluster
 
 
 @dataclass(frozen=True, kw_only=True)
 class InitialSettings:
-    """HMC at the hottest temperature: `n_chains` from a jittered lattice, all kept draws are samples."""
+    """HMC at the hottest temperature: `n_chains` from a jittered start, all kept draws are samples."""
 
     n_chains: int
-    start: LatticeStart
+    start: Start
     moves: HmcSettings
 
 
@@ -61,7 +60,7 @@ class Work(NamedTuple):
 
 
 def climb_down(
-    target: LennardJonesCluster,
+    target: Startable,
     temperatures: tuple[float, ...],
     *,
     initial: InitialSettings,
@@ -98,7 +97,7 @@ def climb_down(
 
 
 def hot_samples(
-    target: LennardJonesCluster, temperature: float, settings: InitialSettings, *, generator: torch.Generator
+    target: Startable, temperature: float, settings: InitialSettings, *, generator: torch.Generator
 ) -> Arrays:
     """Sample the hottest temperature: x (n, n_atoms, 3), energy (n,), force (n, n_atoms, 3)."""
     counted = CountedTarget(target)
@@ -127,7 +126,7 @@ def _training_sets(
 
 
 def _arrive(
-    target: LennardJonesCluster,
+    target: Startable,
     rung: int,
     temperatures: tuple[float, float],
     settings: DescentSettings,

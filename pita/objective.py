@@ -20,7 +20,7 @@ class LossSettings:
     `score`, `energy`: denoising by either head; with `blend`, its regression target is the mixture of the
     clean configuration and the force that has the least variance. `target`: target score matching by every
     head, where h < `target_h_max`. `distill`: the energy head onto the score head. `pin`: U at h = `pin_h`
-    against beta E, where beta E < `pin_energy_max`.
+    against beta E, where beta E < `pin_energy_max`. Both h in the squared length of the model.
     """
 
     score: float = 0.0
@@ -63,17 +63,32 @@ def make_objective(
     check_losses(model, settings)
 
     def objective(batch: NoisyBatch) -> dict[str, Tensor]:
-        denoised = _denoised(model, batch, settings)
-        terms = _denoising_terms(denoised, batch, settings)
+        # Losses weigh noise levels against data of unit variance.
+        denoised = {name: x / model.length for name, x in _denoised(model, batch, settings).items()}
+        scaled = in_unit(batch, model.length)
+        terms = _denoising_terms(denoised, scaled, settings)
         if settings.distill:
             terms["distill"] = settings.distill * losses.distillation(
-                denoised["energy"], denoised["score"], batch.h
+                denoised["energy"], denoised["score"], scaled.h
             )
         if settings.pin:
             terms["pin"] = settings.pin * _pinned(model, batch, settings, n_rungs=n_rungs)
         return terms
 
     return Compiled(objective) if compiled else objective
+
+
+def in_unit(batch: NoisyBatch, length: float) -> NoisyBatch:
+    """Return the batch with lengths in units of `length` (unit of x), reduced energies as they are."""
+    force, variance = batch.reduced_force, batch.force_variance
+    return batch._replace(
+        x0=batch.x0 / length,
+        x=batch.x / length,
+        target=None if batch.target is None else batch.target / length,
+        h=batch.h / length**2,
+        reduced_force=None if force is None else force * length,
+        force_variance=None if variance is None else variance * length**2,
+    )
 
 
 def _denoised(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings) -> dict[str, Tensor]:
@@ -104,6 +119,8 @@ def _denoising_terms(
 
 
 def _denoising(denoised: Tensor, batch: NoisyBatch, settings: LossSettings) -> Tensor:
+    if batch.target is not None:
+        return losses.denoising_score_matching(denoised, batch.target, batch.h)
     if not settings.blend:
         return losses.denoising_score_matching(denoised, batch.x0, batch.h)
     if batch.reduced_force is None:
@@ -117,7 +134,7 @@ def _pinned(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings, *,
     if batch.reduced_energy is None:
         raise ValueError("energy pinning needs energies in every training set")
     return losses.energy_pinning(
-        model.energy(batch.x0, settings.pin_h, batch.beta),
+        model.energy(batch.x0, settings.pin_h * model.length**2, batch.beta),
         batch.reduced_energy,
         batch.rung,
         n_rungs=n_rungs,

@@ -3,10 +3,20 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from pita.targets.base import Target
+from pita.targets.forcefield import ForceField
+from pita.targets.kelvin import InKelvin
 from pita.targets.lennard_jones import LennardJonesCluster
 
-SYSTEMS: dict[str, Callable[..., Target]] = {"lennard_jones": LennardJonesCluster}
+
+def peptide(arrays: Mapping[str, np.ndarray], *, compiled: bool = True) -> InKelvin:
+    """Return the target of a peptide, in nm and kelvin, from the arrays `pita.peptide` made."""
+    return InKelvin(ForceField(arrays, compiled=compiled))
+
+
+SYSTEMS: dict[str, Callable[..., Target]] = {"lennard_jones": LennardJonesCluster, "peptide": peptide}
 
 
 def make_system(name: str, parameters: Mapping[str, Any]) -> Target:

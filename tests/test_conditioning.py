@@ -6,7 +6,7 @@ import torch
 
 from pita.annealing import AnnealingSettings
 from pita.descent import DescentSettings
-from pita.hot_start import LatticeStart
+from pita.hot_start import Start
 from pita.ladder import InitialSettings, Work, climb_down
 from pita.landing import LandingSettings
 from pita.mcmc import HmcSettings
@@ -58,7 +58,7 @@ def climb(*, conditioned):
         TEMPERATURES,
         initial=InitialSettings(
             n_chains=8,
-            start=LatticeStart(spacing=1.5, jitter=0.1),
+            start=Start(spacing=1.5, jitter=0.1),
             moves=HmcSettings(n_moves=4, n_burn_in=2, n_leapfrog=3, step_size=0.02),
         ),
         descent=DescentSettings(n_particles=32, annealing=annealing, landing=LandingSettings(), n_fit=8),

@@ -8,8 +8,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from pita.data import NoiseSettings, NoisyBatches, TrainingSet, check_noise_range, rows_of_rank
-from pita.geometry import pair_distances, remove_mean
+from pita.data import NoiseSettings, NoisyBatches, check_noise_range, rows_of_rank
+from pita.geometry import optimal_rotation, pair_distances, random_rotations, remove_mean
+from pita.orientation import log_normaliser, tilt
+from pita.targets.oriented import Oriented
+from pita.training_set import TrainingSet
 
 SETTINGS = NoiseSettings(batch_size=8, sigma_min=0.02, sigma_max=5.0, rotate=True)
 
@@ -20,7 +23,9 @@ def training_set(n=50, beta=0.5, seed=1, **others):
 
 
 def equal(a, b):
-    return all(torch.equal(left, right) for left, right in zip(a, b, strict=True))
+    return all(
+        left is right or torch.equal(left, right) for left, right in zip(a, b, strict=True)
+    )  # fields may be None
 
 
 def test_batch_is_a_pure_function_of_seed_and_step():
@@ -114,3 +119,122 @@ def test_sets_must_agree_on_what_they_bring():
         NoisyBatches([training_set(), training_set()._replace(energy=None)], SETTINGS, seed=1)
     with pytest.raises(ValueError, match="sigma_min"):
         NoiseSettings(batch_size=8, sigma_min=1.0, sigma_max=0.5, rotate=False)
+
+
+REFERENCE = torch.randn(4, 3, generator=torch.Generator().manual_seed(9))
+STIFFNESS = 12.0
+
+
+class Trap:
+    """The target that training_set samples: E = |x|^2."""
+
+    n_atoms, n_dof = 4, 9
+
+    def energy_and_force(self, x):
+        return x.square().sum((1, 2)), -2 * x
+
+
+def framed(sets, *, batch_size=20_000, stiffness=STIFFNESS, sigma=(0.3, 0.301), reference=REFERENCE):
+    settings = NoiseSettings(batch_size, *sigma, rotate=False, frame=True, stiffness=stiffness)
+    return NoisyBatches(sets, settings, seed=3, reference=reference).batch(0)
+
+
+def turned_at_random(training_set):
+    turn = random_rotations(len(training_set.x), generator=torch.Generator().manual_seed(6))
+    return training_set._replace(x=training_set.x @ turn.mT, force=training_set.force @ turn.mT)
+
+
+def signed_volume(x):
+    return torch.linalg.det(x[:, 1:] - x[:, :1])
+
+
+def test_hard_frame_turns_every_configuration_onto_the_reference_and_offers_no_force():
+    sets = [turned_at_random(training_set())]
+    batch = framed(sets, batch_size=200, stiffness=None)
+    torch.testing.assert_close(
+        optimal_rotation(batch.x0, REFERENCE), torch.eye(3).expand(200, 3, 3), atol=1e-4, rtol=0
+    )
+    assert tilt(sets[0].x, REFERENCE).mean() > 0.1  # control: not so before
+    assert batch.reduced_energy is batch.reduced_force is batch.force_variance is None
+
+
+@pytest.mark.parametrize("stiffness", [None, STIFFNESS])
+def test_frame_never_flips_a_configuration(stiffness):
+    x = training_set(200).x
+    half = torch.arange(200) % 2 == 0
+    volumes = signed_volume(x)
+    x = torch.where((half == (volumes > 0))[:, None, None], x, -x)  # half of them of either hand
+    for hand, chosen in ((1, half), (-1, ~half)):
+        batch = framed([TrainingSet(x[chosen], 0.5)], batch_size=500, stiffness=stiffness)
+        assert (hand * signed_volume(batch.x0) > 0).all()
+
+
+def test_soft_frame_turns_each_set_by_its_own_density():
+    sets = [turned_at_random(training_set(beta=beta)) for beta in (0.25, 2.0)]
+    batch = framed(sets)
+    tilts = tilt(batch.x0, REFERENCE).double()
+    for rung, training in enumerate(sets):
+        sample = tilts[batch.rung == rung]
+
+        def deviation(a, sample=sample):
+            a = torch.tensor(a, dtype=torch.float64, requires_grad=True)
+            (minus_mean,) = torch.autograd.grad(log_normaliser(a), a)
+            return abs((sample.mean() + minus_mean) / sample.std()).item() * len(sample) ** 0.5
+
+        assert deviation(training.beta * STIFFNESS) < 4
+        assert deviation(STIFFNESS) > 4  # control: the same density at every temperature
+
+
+def test_energies_and_forces_of_a_soft_frame_are_those_of_the_oriented_target():
+    batch = framed([turned_at_random(training_set(beta=beta)) for beta in (0.25, 2.0)], batch_size=1000)
+    energy, force = Oriented(Trap(), REFERENCE, stiffness=STIFFNESS).energy_and_force(batch.x0)
+    torch.testing.assert_close(batch.reduced_energy, batch.beta * energy, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(batch.reduced_force, batch.beta[:, None, None] * force, rtol=1e-3, atol=1e-2)
+
+
+def test_mean_reduced_force_is_the_score_of_the_noisy_density_in_a_soft_frame():
+    """For any field v: E v(x) . score(x) = -E div v(x); here v turns x towards the reference."""
+    batch = framed([training_set(20_000)])
+    x = batch.x.double()
+    reference = remove_mean(REFERENCE).double()
+
+    def field(x):
+        axis = torch.linalg.cross(reference[None], x, dim=-1).sum(1, keepdim=True)
+        return torch.linalg.cross(axis, x, dim=-1)
+
+    basis = torch.eye(12, dtype=torch.float64).reshape(12, 1, 4, 3)
+    basis = remove_mean(basis)
+    divergence = sum((torch.func.jvp(field, (x,), (b.expand_as(x),))[1] * b).sum((1, 2)) for b in basis)
+
+    def deviation(score):
+        residual = (field(x) * score).sum((1, 2)) + divergence
+        return abs(residual.mean() / residual.std()).item() * len(x) ** 0.5
+
+    assert deviation((batch.x0 - batch.x) / batch.h[:, None, None]) < 4
+    assert deviation(batch.reduced_force) < 4
+    assert deviation(-batch.x0) > 4  # control: -beta grad E alone
+
+
+def test_forces_that_hold_the_restraint_already_are_refused():
+    turned = turned_at_random(training_set())
+    oriented = Oriented(Trap(), REFERENCE, stiffness=0.1)
+    energy, force = oriented.energy_and_force(turned.x)
+    with pytest.raises(ValueError, match="without restraint"):
+        framed([turned._replace(energy=energy, force=force)], batch_size=8)
+    energy, force = oriented.without_restraint(turned.x, energy, force)
+    framed([turned._replace(energy=energy, force=force)], batch_size=8)
+
+
+def test_impossible_frames_are_refused():
+    noise = {"batch_size": 8, "sigma_min": 0.1, "sigma_max": 1.0}
+    with pytest.raises(ValueError, match="exclude each other"):
+        NoiseSettings(**noise, rotate=True, frame=True)
+    for frame, stiffness in ((False, 1.0), (True, 0.0), (True, float("inf"))):
+        with pytest.raises(ValueError, match="stiffness"):
+            NoiseSettings(**noise, rotate=False, frame=frame, stiffness=stiffness)
+    with pytest.raises(ValueError, match="a reference goes with a frame"):
+        framed([training_set()], reference=None)
+    with pytest.raises(ValueError, match="a reference goes with a frame"):
+        NoisyBatches([training_set()], SETTINGS, seed=1, reference=REFERENCE)
+    with pytest.raises(ValueError, match="reference must be"):
+        framed([training_set()], reference=REFERENCE[:3])

@@ -1,13 +1,16 @@
 """Proves that a ladder reaches the cold Boltzmann density, does nothing twice, continues where it stopped."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest
 
 from pita.annealing import AnnealingSettings
+from pita.bridge import BridgeSettings
 from pita.descent import DescentSettings, descend, path_to
-from pita.hot_start import LatticeStart
+from pita.hot_start import Start
 from pita.ladder import InitialSettings, climb_down
 from pita.landing import LandingSettings
 from pita.mcmc import HmcSettings
@@ -19,7 +22,7 @@ ANNEALING = AnnealingSettings(
 )
 INITIAL = InitialSettings(
     n_chains=200,
-    start=LatticeStart(spacing=1.0, jitter=0.3),
+    start=Start(spacing=1.0, jitter=0.3),
     moves=HmcSettings(n_moves=15, n_burn_in=5, n_leapfrog=5, step_size=0.3),
 )
 
@@ -82,6 +85,21 @@ def test_landing_mends_wrong_models_and_without_it_they_show():
     unlanded = MemoryStore()
     climb(learner, unlanded, power=0.0)
     assert p_value(unlanded.load("samples-1")["x"], TEMPERATURES[1]) < 1e-9
+
+
+def test_bridge_mends_wrong_models_too():
+    learner, store = Analytic(factor=1.25), MemoryStore()
+    climb(learner, store)
+    moves = HmcSettings(n_moves=1, n_burn_in=0, n_leapfrog=5, step_size=0.3)
+    descent = DescentSettings(
+        n_particles=2000, annealing=ANNEALING, bridge=BridgeSettings(moves=moves, ess_target=0.9)
+    )
+    arrived = arrive(learner, store, descent)
+    assert p_value(arrived.landed.x, TEMPERATURES[2]) > 1e-3
+    assert p_value(arrived.annealed.particles.x, TEMPERATURES[2]) < 1e-9
+    assert arrived.n_energy_evals > 2 * 2000
+    with pytest.raises(ValueError, match="exclude each other"):
+        dataclasses.replace(descent, landing=LandingSettings())
 
 
 def test_nothing_is_done_twice():

@@ -12,11 +12,11 @@ ROOT = Path(__file__).parents[1]
 
 # Lowest first. A module imports from its own group and from the groups named beside it.
 GROUPS = {
-    "mathematics": "units compiled geometry log_weights resampling schedules convergence",
-    "physics": "targets systems peptide",
+    "mathematics": "units compiled geometry orientation log_weights resampling schedules convergence",
+    "physics": "targets systems peptide residues system_arrays",
     "networks": "networks",
-    "learning": "losses objective data module training",
-    "sampling": "mcmc tempering population space distributed annealing evaluation weightings "
+    "learning": "losses objective training_set frame stiff_target data module training",
+    "sampling": "mcmc langevin tempering population space distributed annealing evaluation weightings "
     "smc landing bridge",
     "composition": "hot_start descent ladder baselines results",
     "judgement": "metrics",

@@ -13,5 +13,5 @@ def test_parameters_reach_the_target():
 
 
 def test_unknown_name_raises_and_lists_the_known():
-    with pytest.raises(ValueError, match="unknown system 'lj13'; known: lennard_jones"):
+    with pytest.raises(ValueError, match="unknown system 'lj13'; known: lennard_jones, peptide"):
         make_system("lj13", {})

@@ -6,11 +6,10 @@ import torch
 
 from pita.baselines.start import affordable_moves, equilibrate, pool_evenly
 from pita.convergence import chain_ess
-from pita.hot_start import LatticeStart
+from pita.hot_start import CLUSTER_START, Start, Startable
 from pita.mcmc import HmcSettings, run_hmc
 from pita.results import MethodResult, energy_bill
 from pita.targets.counted import CountedTarget
-from pita.targets.lennard_jones import LennardJonesCluster
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,12 @@ class HotHmcPlan:
     n_leapfrog: int = 10
     hot_fraction: float = 0.1
     burn_in_fraction: float = 0.2
-    start: LatticeStart = LatticeStart()
+    step_size: float = 0.02
+    start: Start = CLUSTER_START
 
 
 def run(
-    target: LennardJonesCluster, *, settings: HotHmcPlan, n_samples: int, generator: torch.Generator
+    target: Startable, *, settings: HotHmcPlan, n_samples: int, generator: torch.Generator
 ) -> MethodResult:
     """Samples at the cold temperature, pooled over chains and over time after burn-in."""
     counted = CountedTarget(target)
@@ -38,6 +38,7 @@ def run(
         temperature=settings.hot,
         n_energy_evals=int(settings.hot_fraction * settings.n_energy_evals),
         n_leapfrog=settings.n_leapfrog,
+        step_size=settings.step_size,
         generator=generator,
     )
     initial = counted.n_energy_evals

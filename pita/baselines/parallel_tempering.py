@@ -6,11 +6,10 @@ import torch
 
 from pita.baselines.start import affordable_moves, pool_evenly
 from pita.convergence import chain_ess
-from pita.hot_start import LatticeStart
+from pita.hot_start import CLUSTER_START, Start, Startable
 from pita.population import geometric_temperatures
 from pita.results import MethodResult, energy_bill
 from pita.targets.counted import CountedTarget
-from pita.targets.lennard_jones import LennardJonesCluster
 from pita.tempering import ParallelTempering, start_tempering, temper
 
 
@@ -25,11 +24,12 @@ class TemperingPlan:
     n_walkers: int = 8
     n_leapfrog: int = 10
     burn_in_fraction: float = 0.2
-    start: LatticeStart = LatticeStart()
+    step_size: float = 0.02
+    start: Start = CLUSTER_START
 
 
 def run(
-    target: LennardJonesCluster, *, settings: TemperingPlan, n_samples: int, generator: torch.Generator
+    target: Startable, *, settings: TemperingPlan, n_samples: int, generator: torch.Generator
 ) -> MethodResult:
     """Samples at the cold temperature, pooled over walkers and over time after burn-in."""
     n_chains = settings.n_temperatures * settings.n_walkers
@@ -61,5 +61,6 @@ def _tempering(settings: TemperingPlan, n_chains: int, n_samples: int) -> Parall
         n_burn_in=n_burn_in,
         thin=max(1, (n_moves - n_burn_in) * settings.n_walkers // n_samples),
         n_leapfrog=settings.n_leapfrog,
+        step_size=settings.step_size,
         kept_temperatures=(settings.cold,),
     )

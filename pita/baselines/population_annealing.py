@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import torch
 
 from pita.baselines.start import equilibrate, pool_evenly
-from pita.hot_start import LatticeStart
+from pita.hot_start import CLUSTER_START, Start, Startable
 from pita.mcmc import HmcSettings, init_state, run_hmc
 from pita.population import PopulationAnnealing, PopulationRun, anneal_population, geometric_temperatures
 from pita.results import MethodResult, energy_bill
 from pita.targets.base import Target
 from pita.targets.counted import CountedTarget
-from pita.targets.lennard_jones import LennardJonesCluster
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,12 @@ class PopulationPlan:
     n_leapfrog: int = 10
     hot_fraction: float = 0.1
     sample_fraction: float = 0.1
-    start: LatticeStart = LatticeStart()
+    step_size: float = 0.02
+    start: Start = CLUSTER_START
 
 
 def run(
-    target: LennardJonesCluster, *, settings: PopulationPlan, n_samples: int, generator: torch.Generator
+    target: Startable, *, settings: PopulationPlan, n_samples: int, generator: torch.Generator
 ) -> MethodResult:
     """Samples at the cold temperature: the annealed population, then moved on and pooled over those moves."""
     counted = CountedTarget(target)
@@ -45,6 +45,7 @@ def run(
         temperature=settings.hot,
         n_energy_evals=int(settings.hot_fraction * settings.n_energy_evals) - settings.n_particles,
         n_leapfrog=settings.n_leapfrog,
+        step_size=settings.step_size,
         generator=generator,
     )
     population = init_state(counted, pool_evenly(hot.x, settings.n_particles))

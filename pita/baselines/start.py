@@ -24,14 +24,17 @@ def equilibrate(
     temperature: float,
     n_energy_evals: int,
     n_leapfrog: int,
+    step_size: float,
     generator: torch.Generator,
 ) -> HmcRun:
     """HMC at one temperature: the first half of the moves is burn-in, every later state is kept.
 
-    `x` (N, n_atoms, 3).
+    `x` (N, n_atoms, 3); `step_size` is where the adaptation starts.
     """
     n_moves = affordable_moves(n_energy_evals, n_chains=len(x), n_leapfrog=n_leapfrog)
-    settings = HmcSettings(n_moves=n_moves, n_burn_in=n_moves // 2, n_leapfrog=n_leapfrog)
+    settings = HmcSettings(
+        n_moves=n_moves, n_burn_in=n_moves // 2, n_leapfrog=n_leapfrog, step_size=step_size
+    )
     return run_hmc(target, x, beta=1 / temperature, settings=settings, generator=generator)
 
 

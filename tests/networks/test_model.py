@@ -5,6 +5,7 @@ import torch
 
 from pita.geometry import remove_mean
 from pita.networks import NetworkSettings, build_model
+from pita.networks.graph import MolecularGraph
 
 N_ATOMS = 4
 
@@ -67,5 +68,26 @@ def test_missing_energy_and_impossible_settings_are_refused(x):
         NetworkSettings(kind="gnn", n_atoms=4, width=8, depth=1)
     with pytest.raises(ValueError, match="'forces'"):
         NetworkSettings(kind="egnn", n_atoms=4, width=8, depth=1, heads="forces")
-    with pytest.raises(ValueError, match="transformer only"):
-        build_model(NetworkSettings(kind="egnn", n_atoms=4, width=8, depth=1), atom_features=torch.eye(4))
+    with pytest.raises(ValueError, match="needs a graph"):
+        NetworkSettings(kind="molecular", n_atoms=4, width=8, depth=1, heads="energy")
+    with pytest.raises(ValueError, match="length must be positive and finite, got 0"):
+        NetworkSettings(kind="egnn", n_atoms=4, width=8, depth=1, length=0)
+    with pytest.raises(ValueError, match="graph has 2 atoms, n_atoms is 4"):
+        NetworkSettings(
+            kind="transformer", n_atoms=4, width=8, depth=1, graph=MolecularGraph(("C", "H"), ((0, 1),))
+        )
+
+
+@pytest.mark.parametrize("heads", ["score", "energy"])
+def test_length_is_a_change_of_unit(x, heads):
+    torch.manual_seed(1)
+    plain = build_model(NetworkSettings(kind="transformer", n_atoms=4, width=8, depth=1, heads=heads))
+    scaled = build_model(
+        NetworkSettings(kind="transformer", n_atoms=4, width=8, depth=1, heads=heads, length=0.5)
+    )
+    scaled.load_state_dict(plain.state_dict())
+    close = torch.testing.assert_close
+    close(scaled.denoise(0.5 * x, 0.25 * 0.3), 0.5 * plain.denoise(x, 0.3))
+    close(scaled.score(0.5 * x, 0.25 * 0.3), plain.score(x, 0.3) / 0.5)
+    if heads == "energy":
+        close(scaled.energy(0.5 * x, 0.25 * 0.3), plain.energy(x, 0.3))

@@ -1,0 +1,46 @@
+"""What a network may know of a molecule: its atoms and its bonds."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MolecularGraph:
+    """Atoms by `elements`, and the `bonds` between them."""
+
+    elements: tuple[str, ...]
+    bonds: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        for bond in self.bonds:
+            if not all(0 <= atom < len(self.elements) for atom in bond):
+                raise ValueError(f"atoms must be in [0, {len(self.elements)}), got {bond}")
+
+    def neighbours(self) -> list[list[int]]:
+        """Return the atoms bonded to each atom, in order."""
+        around: list[set[int]] = [set() for _ in self.elements]
+        for first, second in self.bonds:
+            around[first].add(second)
+            around[second].add(first)
+        return [sorted(atoms) for atoms in around]
+
+    def stiff_pairs(self) -> Tensor:
+        """Return the pairs (n_stiff, 2), i < j, in order, that are one or two bonds apart."""
+        near = {tuple(sorted(bond)) for bond in self.bonds}
+        for atoms in self.neighbours():
+            near |= {(a, b) for a in atoms for b in atoms if a < b}
+        return torch.tensor(sorted(near), dtype=torch.long).reshape(-1, 2)
+
+    def tetrahedra(self) -> Tensor:
+        """Return the neighbours (n, 4) of the atoms that have four: labelled, they have a hand."""
+        four = [atoms for atoms in self.neighbours() if len(atoms) == 4]
+        return torch.tensor(four, dtype=torch.long).reshape(-1, 4)
+
+    def atom_features(self) -> Tensor:
+        """Return the place of each atom in the molecule and its element, one-hot; (n_atoms, n_features)."""
+        kinds = sorted(set(self.elements))
+        element = torch.tensor([kinds.index(name) for name in self.elements])
+        one_hot = torch.nn.functional.one_hot(element, len(kinds)).float()
+        return torch.cat((torch.eye(len(self.elements)), one_hot), dim=1)

@@ -1,0 +1,78 @@
+"""The regression target of least variance for molecules: clean configuration and force, mixed mode by mode.
+
+Given x = x0 + sqrt(h) noise, the mean of beta f(x0) is the score of p_h (De Bortoli et al. 2024), so that
+
+    u = x + h beta f(x0) - x0
+
+has mean zero given x, and so has A u for every matrix A(x, h): the mean of x0 + A u is the denoised
+configuration D(x) whatever A. For a harmonic energy with Hessian K of beta E, A = (1 + h K)^-1 leaves no
+variance at all: x0 + A u is D(x). A scalar A, as in `pita.losses.blended_score_matching`, must choose between
+stiff modes, whose forces are large, and soft ones; a bond is 1000 times stiffer than a torsion. Here
+
+    A = a(h) (1 + h K(x))^-1,   K(x) = sum_p grad r_p grad r_p^T / c_p,
+
+over stiff pairs p, with c_p the variance of their distance r_p in the data, and K taken at the noisy x, where
+its directions blur as the noise grows; the share a(h), one for each of a few ranges of h, is the one that
+leaves the least variance on the data.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+N_RANGES = 24
+N_BATCHES = 40  # to fit the shares on
+SHORTEST = 1e-6  # relative to the mean distance: a pair of coincident atoms has no direction
+
+
+class StiffTarget:
+    """`pairs` (n_stiff, 2) of atoms and the data x (n, n_atoms, 3) whose distances they are.
+
+    `bounds`: least and largest sigma of the noise, in the unit of x. Shares are one until `fit`.
+    """
+
+    def __init__(self, pairs: Tensor, x: Tensor, *, bounds: tuple[float, float]) -> None:
+        distance = (x[:, pairs[:, 0]] - x[:, pairs[:, 1]]).norm(dim=-1)
+        self.pairs, self.shortest = pairs, SHORTEST * float(distance.mean())
+        self.inverse_spread = distance.var(0).rsqrt()
+        self.low, self.span = math.log(bounds[0]), math.log(bounds[1] / bounds[0])
+        self.shares = torch.ones(N_RANGES)
+
+    def __call__(self, x0: Tensor, x: Tensor, h: Tensor, reduced_force: Tensor) -> Tensor:
+        """Return x0 + A u; x0, x, reduced_force = beta f(x0): (N, n_atoms, 3), h: (N,) -> as x0."""
+        share = self.shares[self._range(h)][:, None, None]
+        return x0 + share * self._damped(x0, x, h, reduced_force)
+
+    def fit(self, samples: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
+        """Set the shares to the least-squares ones on batches (x0, x, h, reduced_force)."""
+        overlap, square = torch.zeros(N_RANGES), torch.zeros(N_RANGES)
+        for x0, x, h, reduced_force in samples:
+            damped = self._damped(x0, x, h, reduced_force)
+            # The mean square of x0 + a A u - x differs from the variance by what does not depend on a.
+            overlap.index_add_(0, self._range(h), ((x - x0) * damped).sum((1, 2)) / h)
+            square.index_add_(0, self._range(h), damped.square().sum((1, 2)) / h)
+        self.shares = (overlap / square.clamp(min=torch.finfo(square.dtype).tiny)).clamp(0, 1)
+
+    def _damped(self, x0: Tensor, x: Tensor, h: Tensor, reduced_force: Tensor) -> Tensor:
+        """Return (1 + h K(x))^-1 u."""
+        u = x + h[:, None, None] * reduced_force - x0
+        rows = self._scaled_gradients(x)
+        matrix = h[:, None, None] * (rows.mT @ rows) + torch.eye(rows.shape[-1], dtype=x.dtype)
+        solved = torch.cholesky_solve(u.flatten(1)[..., None], torch.linalg.cholesky(matrix))
+        return solved[..., 0].view_as(u)
+
+    def _scaled_gradients(self, x: Tensor) -> Tensor:
+        """Return grad r_p / sqrt(c_p), (N, n_stiff, 3 n_atoms)."""
+        first, second = self.pairs.unbind(1)
+        difference = x[:, first] - x[:, second]
+        direction = difference / difference.norm(dim=-1, keepdim=True).clamp(min=self.shortest)
+        scaled = direction * self.inverse_spread[:, None]
+        rows = x.new_zeros(len(x), len(first), x.shape[1], 3)
+        place = torch.arange(len(first))
+        rows[:, place, first], rows[:, place, second] = scaled, -scaled
+        return rows.flatten(2)
+
+    def _range(self, h: Tensor) -> Tensor:
+        fraction = (0.5 * h.log() - self.low) / self.span
+        return (fraction * N_RANGES).long().clamp(0, N_RANGES - 1)
