@@ -1,7 +1,7 @@
 """Metrics of a classical method against the energy evaluations it may spend.
 
 `python -m experiments.budget lj13 parallel_tempering 1` runs the method anew at every budget of the curve.
-Geometric-W2, whose cost is that of many budgets, is left out.
+Metrics whose cost is that of many budgets, Geometric-W2 and those of the slow coordinates, are left out.
 """
 
 import argparse
@@ -14,11 +14,12 @@ from experiments import paths
 from experiments.classical import RUNS, BaselineSettings, run_classical
 from experiments.config import load_section
 from experiments.errors import reported
-from experiments.evaluate import EvaluationSettings, load_reference, reduced, scores_json
+from experiments.evaluate import scores_json
 from experiments.files import save_json
+from experiments.judges import load_judge
+from experiments.sample_sets import load_reference, reduced
 from experiments.seeds import numpy_generator, torch_generator
 from experiments.settings import load_system
-from pita.metrics.scores import cheap_scores
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ def run_stage(system: str, method: str, seed: int) -> None:
     """Run `method` at every budget and write the curve."""
     physics = load_system(system)
     baseline = load_section(paths.params(system), "baseline", BaselineSettings)
-    evaluation = load_section(paths.params(system), "evaluate", EvaluationSettings)
+    judge = load_judge(system, physics)
     budgets = load_section(paths.params(system), "budget", BudgetSettings).n_energy_evals
-    reference = load_reference(system, physics, evaluation)
+    evaluation = judge.settings
+    reference = load_reference(system, physics, n_samples=evaluation.n_samples, seed=evaluation.seed)
     points = []
     for budget in (progress := tqdm(budgets, desc=f"{method} {seed}", unit="run")):
         progress.set_postfix(energy_evals=budget)
@@ -45,10 +47,10 @@ def run_stage(system: str, method: str, seed: int) -> None:
             n_energy_evals=budget,
             generator=torch_generator(seed, f"{method} {budget}"),
         )
-        scores = cheap_scores(
-            reduced(result.x.float().numpy(), physics, name=f"{method} at {budget} evaluations"),
+        name = f"{method} at {budget} evaluations"
+        scores = judge.quick_scores(
+            reduced(result.x.float().numpy(), physics, rung=-1, name=name),
             reference,
-            n_resamples=evaluation.n_resamples,
             rng=numpy_generator(evaluation.seed, "bootstrap"),
         )
         points.append({"energy_evals": result.energy_evals["total"], "metrics": scores_json(scores)})

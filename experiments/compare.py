@@ -1,8 +1,8 @@
 """Verdict on the published claims and on our own targets: `python -m experiments.compare`.
 
 Prints one line per claim and target (pass, fail, not run) and writes `figures/tables/verdict.csv` and `.md`.
-A missed target is a `fail` in the table and no error; a table cell that neither the stored results nor the
-claims file gives is an error.
+A missed target is a `fail` in the table and no error, and so is a number that a run was asked for and could
+not give; a table cell that neither the stored results nor the claims file gives is an error.
 """
 
 import csv
@@ -109,21 +109,21 @@ def _target_verdict(target: Target, rows: Sequence[Row]) -> Verdict:
 
 
 def _verdict(aim: Claim | Target, asked: str, bound: float | None, rows: Sequence[Row]) -> Verdict:
-    cell = _our_cell(rows, method=aim.method, metric=aim.metric)
+    cells = _our_cells(rows, method=aim.method)
+    cell = cells.get(aim.metric)
     ours, error = (None, None) if cell is None else (cell.value, cell.error)
-    if ours is None or bound is None:
+    if aim.metric not in cells or bound is None:
         return Verdict(aim.system, aim.method, aim.metric, asked, bound, ours, error, "not run")
-    outcome = "pass" if ours <= bound else "fail"
+    outcome = "pass" if ours is not None and ours <= bound else "fail"
     return Verdict(aim.system, aim.method, aim.metric, asked, bound, ours, error, outcome)
 
 
-def _our_cell(rows: Sequence[Row], *, method: str, metric: str) -> Cell | None:
+def _our_cells(rows: Sequence[Row], *, method: str) -> dict[str, Cell | None]:
+    """What `method` of ours reached, by metric: None if it is not known, absent if it was not asked."""
     for row in rows:
         if (row.source, row.method) == ("ours", method):
-            if metric == "energy_evals":
-                return Cell(float(row.energy_evals["total"]), None)
-            return row.metrics.get(metric)
-    return None
+            return row.metrics | {"energy_evals": Cell(float(row.energy_evals["total"]), None)}
+    return {}
 
 
 def _lines(text: str) -> list[dict[str, str]]:

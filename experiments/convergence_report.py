@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.conformers import Topology, conformer_agreement
 from experiments.tempering_run import Sampled
 from pita.convergence import autocorrelation_time, chain_ess, quantile_gap, split_r_hat
 from pita.targets.base import Target
@@ -23,12 +24,20 @@ SAME_MINIMUM = 1e-3  # difference of energy below which two minima count as one;
 
 
 def convergence_report(
-    target: Target, settings: ParallelTempering, runs: Mapping[str, Sampled], *, n_quenched: int
+    target: Target,
+    settings: ParallelTempering,
+    runs: Mapping[str, Sampled],
+    *,
+    n_quenched: int,
+    topology: Topology | None,
 ) -> dict:
-    """Return the report on `runs`, by name; energies in the unit of E, times in moves or stored draws."""
+    """Return the report on `runs`, by name; energies in the unit of E, times in moves or stored draws.
+
+    With `n_quenched` it has the lowest basin, with a `topology` the conformers.
+    """
     ladder = settings.kept_temperatures
     n_draws = (settings.n_moves - settings.n_burn_in) // settings.thin
-    return {
+    report = {
         "n_samples": n_draws * settings.n_walkers,
         "n_walkers": settings.n_walkers,
         "energy_evals": {name: run.n_energy_evals for name, run in runs.items()},
@@ -37,8 +46,7 @@ def convergence_report(
             {
                 "temperature": temperature,
                 "acceptance": {name: run.acceptance[:, rung].mean() for name, run in runs.items()},
-                **agreement({name: torch.from_numpy(run.trace[:, kept]) for name, run in runs.items()}),
-                **size_agreement({name: torch.from_numpy(run.x[:, kept]) for name, run in runs.items()}),
+                **at_temperature(runs, kept, topology),
             }
             for kept, (temperature, rung) in enumerate(zip(ladder, settings.kept_rungs, strict=True))
         ],
@@ -46,8 +54,18 @@ def convergence_report(
             {"hot": hot, "cold": cold} | {name: run.swap_rate[:, pair].mean() for name, run in runs.items()}
             for pair, (hot, cold) in enumerate(pairwise(settings.temperatures))
         ],
-        "lowest_basin": {"temperature": ladder[-1], **lowest_basin(target, n_quenched, runs)},
     }
+    if n_quenched:
+        report["lowest_basin"] = {"temperature": ladder[-1], **lowest_basin(target, n_quenched, runs)}
+    return report
+
+
+def at_temperature(runs: Mapping[str, Sampled], kept: int, topology: Topology | None) -> dict:
+    """Compare energies, sizes and, with a topology, conformers at the `kept`-th of the kept temperatures."""
+    draws = {name: run.x[:, kept] for name, run in runs.items()}
+    report = agreement({name: torch.from_numpy(run.trace[:, kept]) for name, run in runs.items()})
+    report |= size_agreement({name: torch.from_numpy(x) for name, x in draws.items()})
+    return report if topology is None else report | conformer_agreement(draws, topology)
 
 
 def agreement(traces: Mapping[str, Tensor]) -> dict:

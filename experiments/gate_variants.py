@@ -1,6 +1,6 @@
 """The variants of the second gate: how a model of one rung is built, trained on the reference and sampled."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from pita.objective import LossSettings
 
 @dataclass(frozen=True)
 class VariantSettings:
-    """What a variant decides: network, losses, whether data are rotated, how it is annealed."""
+    """What a variant decides: network, losses, how data are turned and regressed on, how it is annealed."""
 
     kind: str
     width: int
@@ -30,6 +30,10 @@ class VariantSettings:
     rotate: bool
     losses: LossSettings
     annealing: AnnealingSettings
+    frame: bool = False
+    stiffness: float | None = None
+    stiff: bool = False
+    attention_heads: int = 4
 
 
 @dataclass(frozen=True)
@@ -60,21 +64,10 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
     config, physics = load_ladder(system), load_system(system)
     return LadderConfig(
         system=replace(physics, temperatures=physics.temperatures[gates.rung : gates.rung + 2]),
-        network=NetworkSettings(
-            kind=chosen.kind,
-            n_atoms=physics.n_atoms,
-            width=chosen.width,
-            depth=chosen.depth,
-            heads=chosen.heads,
-        ),
+        network=replace(config.network, **_fields(chosen, NetworkSettings)),
         initial=config.initial,
         losses=chosen.losses,
-        noise=NoiseSettings(
-            batch_size=config.noise.batch_size,
-            sigma_min=config.noise.sigma_min,
-            sigma_max=config.noise.sigma_max,
-            rotate=chosen.rotate,
-        ),
+        noise=replace(config.noise, **_fields(chosen, NoiseSettings)),
         training=TrainingPlan(first=gates.training, later=gates.training),
         descent=DescentSettings(
             n_particles=gates.n_particles,
@@ -83,6 +76,13 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
             n_fit=gates.n_fit,
         ),
     )
+
+
+def _fields(chosen: VariantSettings, schema: type) -> dict[str, object]:
+    """Return what the variant decides of the fields of a dataclass."""
+    return {
+        field.name: getattr(chosen, field.name) for field in fields(schema) if hasattr(chosen, field.name)
+    }
 
 
 def training_samples(system: str, gates: GateSettings) -> Arrays:

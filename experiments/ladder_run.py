@@ -10,7 +10,7 @@ from experiments import paths
 from experiments.config import load_section
 from experiments.files import load_npz, save_npz
 from experiments.ranks import Ranks, alone
-from experiments.settings import SystemSettings, load_system
+from experiments.settings import SystemSettings, load_system, load_topology
 from pita.data import NoiseSettings
 from pita.descent import Arrays, DescentSettings
 from pita.ladder import InitialSettings
@@ -60,8 +60,18 @@ def load_ladder(system: str) -> LadderConfig:
 
 
 def load_network(system: str) -> NetworkSettings:
-    """Read the architecture of a system's models."""
-    return load_section(paths.params(system), "network", NetworkSettings, n_atoms=load_system(system).n_atoms)
+    """Read the architecture of a system's models, and the molecule that they are to tell atoms of."""
+    settings = load_system(system)
+    given = {"n_atoms": settings.n_atoms} | molecular_graph(settings)
+    return load_section(paths.params(system), "network", NetworkSettings, **given)
+
+
+def molecular_graph(system: SystemSettings) -> dict[str, dict[str, list]]:
+    """Return the molecule of a peptide as a section `graph` of network parameters; nothing for a cluster."""
+    if system.kind != "peptide":
+        return {}
+    topology = load_topology(system.system)
+    return {"graph": {name: topology[name].tolist() for name in ("elements", "bonds")}}
 
 
 class FolderStore:

@@ -13,9 +13,29 @@ def params(system: str) -> Path:
     return ROOT / "experiments" / "params" / f"{system}.toml"
 
 
+def system(name: str) -> Path:
+    """Return the structure and the force field of a peptide."""
+    return ROOT / "experiments" / "systems" / f"{name}.npz"
+
+
+def structure(name: str) -> Path:
+    """Return the minimised structure of a peptide as a PDB file."""
+    return ROOT / "experiments" / "systems" / f"{name}.pdb"
+
+
 def reference(system: str) -> Path:
     """Return the reference samples of a system, at every temperature of its ladder."""
     return ROOT / "experiments" / "reference" / f"{system}.npz"
+
+
+def chains(system: str) -> Path:
+    """Return time-ordered chains at the target temperature of a system."""
+    return ROOT / "experiments" / "reference" / f"{system}-chains.npz"
+
+
+def tica(system: str) -> Path:
+    """Return the plane of the slowest coordinates of a system, fitted to its chains."""
+    return ROOT / "experiments" / "reference" / f"{system}-tica.npz"
 
 
 def weights(system: str, seed: int) -> Path:

@@ -1,22 +1,28 @@
 """Turn stored results into the CSV of each figure: `python -m experiments.plot_data lj13` or `... mixture`.
 
-Every statistic of a figure is computed here; a figure script draws what its CSV says. Over seeds: the mean,
-the lowest and the highest value.
+Figures of peptides are those of `experiments.plot_peptide`. Every statistic of a figure is computed here; a
+figure script draws what its CSV says. Over seeds: the mean, the lowest and the highest value.
 """
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.claims import load_claims
 from experiments.errors import reported
 from experiments.files import DataFileError, load_json, save_csv
 from experiments.paths import ROOT
-from experiments.plot_rows import annealing_rows, budget_rows, histogram_rows, mixture_rows
-from experiments.results import DATA_FOLDER
+from experiments.plot_rows import (
+    METRIC_UNITS,
+    PITA,
+    annealing_rows,
+    budget_rows,
+    histogram_rows,
+    mixture_rows,
+)
+from experiments.results import DATA_FOLDER, UNKNOWN
 
-PITA = "pita"
 PUBLISHED = "PITA"
 Rows = list[dict[str, object]]
 
@@ -31,8 +37,8 @@ def over_seeds(pattern: str, *, root: Path, keys: Sequence[str]) -> dict[tuple[s
     return found
 
 
-def budget(system: str, *, root: Path) -> Rows:
-    """Metric against number of energy evaluations."""
+def budget(system: str, *, root: Path, units: Mapping[str, str]) -> Rows:
+    """Metrics, by name with their units, against number of energy evaluations."""
     stored = over_seeds(rf"{system}-budget-([a-z_]+)-(\d+)\.json", root=root, keys=("method", "points"))
     budgets: dict[str, list[dict]] = {}
     for entry in stored.values():
@@ -42,7 +48,22 @@ def budget(system: str, *, root: Path) -> Rows:
     floor = load_json(root / DATA_FOLDER / f"{system}-floor.json", keys=("metrics",))
     rows = load_claims(root).published
     published = [row for row in rows if (row.system, row.method) == (system, PUBLISHED)]
-    return budget_rows(budgets, runs, floor=floor["metrics"], published=published[0].metrics)
+    printed = {name: text for row in published for name, text in row.metrics.items()}
+    evals = {row.energy_evals for row in published} - {UNKNOWN}
+    return budget_rows(
+        budgets,
+        runs,
+        floor=floor["metrics"],
+        published=printed,
+        published_evals=float(*evals) if evals else None,
+        units=units,
+    )
+
+
+def chains(system: str, kind: str, *, root: Path) -> dict[int, Sequence[Mapping]]:
+    """Load what stage `chain` stored of every rung, `rungs` or `trace`, by seed."""
+    stored = over_seeds(rf"{system}-chain-{kind}-(\d+)\.json", root=root, keys=("rungs",))
+    return {int(seed): entry["rungs"] for (seed,), entry in stored.items()}
 
 
 def write(stem: str, rows: Rows, *, root: Path) -> None:
@@ -51,13 +72,11 @@ def write(stem: str, rows: Rows, *, root: Path) -> None:
 
 
 def write_system(system: str, *, root: Path) -> None:
-    """Write the CSVs of all figures of a system."""
-    write(f"{system}_budget", budget(system, root=root), root=root)
-    for name, rows_of in (("chain-rungs", histogram_rows), ("chain-trace", annealing_rows)):
-        stored = over_seeds(rf"{system}-{name}-(\d+)\.json", root=root, keys=("rungs",))
-        seeds = {int(seed): entry["rungs"] for (seed,), entry in stored.items()}
-        stem = {"chain-rungs": "histograms", "chain-trace": "annealing"}[name]
-        write(f"{system}_{stem}", rows_of(seeds), root=root)
+    """Write the CSVs of all figures of a cluster."""
+    write(f"{system}_budget", budget(system, root=root, units=METRIC_UNITS), root=root)
+    write(f"{system}_histograms", histogram_rows(chains(system, "rungs", root=root)), root=root)
+    traces = annealing_rows(chains(system, "trace", root=root), temperature="epsilon/k_B", length="r_min")
+    write(f"{system}_annealing", traces, root=root)
 
 
 def write_mixture(*, root: Path) -> None:

@@ -8,6 +8,7 @@ from experiments.claims import parse_printed
 from experiments.files import DataFileError
 
 Rows = list[dict[str, object]]
+PITA = "pita"  # name of the method whose samples are compared at every rung
 METRIC_UNITS = {"distance_w2": "r_min", "energy_w2": "kT"}
 ERROR_UNITS = {"mode_mass": "1", "variance": "length^2", "log_z": "1"}
 
@@ -49,13 +50,15 @@ def budget_rows(
     budgets: Mapping[str, Sequence[Mapping]],
     runs: Sequence[Mapping],
     *,
-    floor: Mapping[str, Mapping],
+    floor: Mapping[str, Mapping | None],
     published: Mapping[str, str],
+    published_evals: float | None,
+    units: Mapping[str, str],
 ) -> Rows:
     """One row per method and budget, one per PITA budget (all, sampling only), the published row, the floor.
 
-    `budgets`: method -> one stored budget per seed. The range of the floor is its mean -/+ standard
-    deviation, that of the published row its printed error.
+    `budgets`: method -> one stored budget per seed; `units`: metric -> unit. The range of the floor is its
+    mean -/+ standard deviation, that of the published row its printed error. What is not known is empty.
     """
     rows = []
     for method, seeds in sorted(budgets.items()):
@@ -63,35 +66,47 @@ def budget_rows(
             raise DataFileError(f"budgets of {method}: numbers of points differ between seeds")
         for points in zip(*(seed["points"] for seed in seeds), strict=True):
             evals = float(np.mean([point["energy_evals"] for point in points]))
-            rows.append(budget_row(method, evals, points))
-    for kind, part in (("pita", "total"), ("pita_sampling", "sample")):
+            rows.append(budget_row(method, evals, points, units=units))
+    for kind, part in ((PITA, "total"), (f"{PITA}_sampling", "sample")):
         evals = float(np.mean([run["energy_evals"][part] for run in runs]))
-        rows.append(budget_row(kind, evals, runs))
-    printed = {name: parse_printed(published[name]) for name in METRIC_UNITS}
-    rows.append(band_row("published", printed))
-    rows.append(band_row("floor", {name: (floor[name]["mean"], floor[name]["sd"]) for name in METRIC_UNITS}))
+        rows.append(budget_row(kind, evals, runs, units=units))
+    printed = {name: parse_printed(published[name]) for name in units if name in published}
+    rows.append(band_row("published", printed, energy_evals=published_evals, units=units))
+    floors = {name: (floor[name]["mean"], floor[name]["sd"]) for name in units if floor[name] is not None}
+    rows.append(band_row("floor", floors, energy_evals=None, units=units))
     return rows
 
 
-def budget_row(method: str, energy_evals: float, judged: Sequence[Mapping]) -> dict[str, object]:
-    """Mean and range over seeds of the metrics stored with each."""
+def budget_row(
+    method: str, energy_evals: float, judged: Sequence[Mapping], *, units: Mapping[str, str]
+) -> dict[str, object]:
+    """Mean and range over seeds of the metrics stored with each; empty unless every seed knows its value."""
     row = {"method": method, "energy_evals [1]": energy_evals}
-    for name, unit in METRIC_UNITS.items():
-        values = [entry["metrics"][name]["value"] for entry in judged]
-        row |= value_and_range(name, unit, float(np.mean(values)), min(values), max(values))
+    for name, unit in units.items():
+        cells = [entry["metrics"][name] for entry in judged]
+        if None in cells:
+            row |= value_and_range(name, unit, None, None, None)
+        else:
+            values = [cell["value"] for cell in cells]
+            row |= value_and_range(name, unit, float(np.mean(values)), min(values), max(values))
     return row
 
 
-def band_row(method: str, cells: Mapping[str, tuple]) -> dict[str, object]:
-    """A value with a symmetric error and no budget."""
-    row = {"method": method, "energy_evals [1]": None}
-    for name, unit in METRIC_UNITS.items():
-        value, error = cells[name][:2]
-        row |= value_and_range(name, unit, value, value - (error or 0.0), value + (error or 0.0))
+def band_row(
+    method: str, cells: Mapping[str, tuple], *, energy_evals: float | None, units: Mapping[str, str]
+) -> dict[str, object]:
+    """A value with a symmetric error; empty where there is none."""
+    row = {"method": method, "energy_evals [1]": energy_evals}
+    for name, unit in units.items():
+        value, error = cells.get(name, (None, None))[:2]
+        low, high = (None, None) if value is None else (value - (error or 0.0), value + (error or 0.0))
+        row |= value_and_range(name, unit, value, low, high)
     return row
 
 
-def value_and_range(name: str, unit: str, value: float, low: float, high: float) -> dict[str, object]:
+def value_and_range(
+    name: str, unit: str, value: float | None, low: float | None, high: float | None
+) -> dict[str, object]:
     """Three columns of one quantity."""
     return {f"{name} [{unit}]": value, f"{name}_low [{unit}]": low, f"{name}_high [{unit}]": high}
 
@@ -126,14 +141,14 @@ def histogram_columns(rungs: Sequence[Mapping], name: str, unit: str) -> dict[st
     }
 
 
-def annealing_rows(seeds: Mapping[int, Sequence[Mapping]]) -> Rows:
-    """One row per seed, rung and noise level."""
+def annealing_rows(seeds: Mapping[int, Sequence[Mapping]], *, temperature: str, length: str) -> Rows:
+    """One row per seed, rung and noise level, in the units of temperature and length given."""
     return [
         {
             "seed": seed,
-            "temperature_from [epsilon/k_B]": rung["temperature_from"],
-            "temperature_to [epsilon/k_B]": rung["temperature_to"],
-            "sigma [r_min]": h**0.5,
+            f"temperature_from [{temperature}]": rung["temperature_from"],
+            f"temperature_to [{temperature}]": rung["temperature_to"],
+            f"sigma [{length}]": h**0.5,
             "ess_fraction [1]": ess_fraction,
             "unique_ancestors_fraction [1]": n_unique / rung["n_particles"],
             "log_w_std [1]": log_w_std,

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from experiments.dynamics_check import DynamicsSettings
 from experiments.tempering_run import Sampled
+from pita.hot_start import Start
 from pita.tempering import ParallelTempering
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReferenceSettings:
     """Samples per temperature and run; temperatures between those of the ladder, which help to mix.
 
-    `n_walkers` per temperature; `n_burn_in`, `thin` in moves; `step_size` in reduced time; the lattice start
-    in units of r_min; `n_quenched` configurations per run are relaxed at the lowest temperature.
+    `n_walkers` per temperature; `n_burn_in`, `thin` in moves; `step_size` in reduced time; the start as in
+    `pita.hot_start`; `n_quenched` configurations per run, if any, are relaxed at the lowest temperature;
+    `dynamics`: Langevin dynamics to compare with at the highest temperature, if any.
     """
 
     seed: int
@@ -25,9 +28,11 @@ class ReferenceSettings:
     thin: int
     n_leapfrog: int
     step_size: float
-    spacing: float
     jitter: float
-    n_quenched: int
+    spacing: float | None = None
+    target_acceptance: float = 0.7
+    n_quenched: int = 0
+    dynamics: DynamicsSettings | None = None
 
     def __post_init__(self) -> None:
         if self.thin < 2 or self.n_burn_in < self.thin or self.n_burn_in % self.thin:
@@ -36,6 +41,11 @@ class ReferenceSettings:
             )
         if self.n_samples % self.n_walkers:
             raise ValueError(f"n_samples must be a multiple of n_walkers, got {self.n_samples}")
+
+    @property
+    def start(self) -> Start:
+        """Where the walkers begin."""
+        return Start(spacing=self.spacing, jitter=self.jitter)
 
     def tempering(self, ladder: tuple[float, ...]) -> ParallelTempering:
         """Build the settings of one run, which keeps the samples of the ladder."""
@@ -47,6 +57,7 @@ class ReferenceSettings:
             thin=self.thin,
             n_leapfrog=self.n_leapfrog,
             step_size=self.step_size,
+            target_acceptance=self.target_acceptance,
             kept_temperatures=ladder,
         )
 

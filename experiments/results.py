@@ -13,7 +13,7 @@ DATA_FOLDER = Path("figures/data")
 EVALS = ("total", "initial", "ladder", "sample")
 METRICS = (
     *("distance_w2", "energy_w1", "energy_w2", "geometric_w2"),
-    *("torus_w2", "rama_kl", "tica_w1", "tica_w2"),
+    *("torus_w2", "rama_kl", "rama_js", "rama_tv", "tica_w1", "tica_w2", "delta_f_error_kcal"),
 )
 UNKNOWN = "not known"
 RUN_NAME = re.compile(r"(?P<system>[a-z0-9]+)-(?P<method>[a-z0-9_]+)-(?P<seed>[1-9][0-9]*)\.json")
@@ -31,7 +31,8 @@ class Row(NamedTuple):
     """One method of one system; `energy_evals` has the keys of `EVALS`.
 
     The error of a cell is the standard error over seeds (ours), the standard deviation over pairs of
-    reference sets (floor), or what was printed (published).
+    reference sets (floor), or what was printed (published). A cell is None if it was asked for and is not
+    known, as a free-energy difference where a basin is empty.
     """
 
     method: str
@@ -39,7 +40,7 @@ class Row(NamedTuple):
     n_seeds: int | str
     n_samples: int | str
     energy_evals: dict[str, int | str]
-    metrics: dict[str, Cell]
+    metrics: dict[str, Cell | None]
 
 
 def table_rows(system: str, *, root: Path, claims: Claims, seed: int | None = None) -> list[Row]:
@@ -66,21 +67,14 @@ def floor_row(system: str, *, root: Path) -> Row:
 
 
 def our_rows(system: str, *, root: Path, seed: int | None = None) -> list[Row]:
-    """One row per method from the results of its seeds; all must have been judged by the same metrics."""
+    """One row per method from the results of its seeds, which must have been judged by the same metrics."""
     runs: dict[str, list[dict]] = {}
     for path in sorted((root / DATA_FOLDER).glob(f"{system}-*.json")):
         name = RUN_NAME.fullmatch(path.name)
         if name and seed in (None, int(name["seed"])):
             run = _load_run(path)
             runs.setdefault(run["method"], []).append(run)
-    rows = [_our_row(method, runs[method]) for method in sorted(runs)]
-    for row in rows:
-        if row.metrics.keys() != rows[0].metrics.keys():
-            raise DataFileError(
-                f"{root / DATA_FOLDER}: {system}: metrics of {row.method} are {', '.join(row.metrics)}, "
-                f"those of {rows[0].method} are {', '.join(rows[0].metrics)}"
-            )
-    return rows
+    return [_our_row(method, runs[method]) for method in sorted(runs)]
 
 
 def published_row(entry: Published) -> Row:
@@ -110,18 +104,23 @@ def _our_row(method: str, runs: list[dict]) -> Row:
             raise DataFileError(
                 f"{run['system']}-{method}-{run['seed']}: metrics or n_samples differ between seeds"
             )
-    cells = {name: _over_seeds([run["metrics"][name].value for run in runs]) for name in names}
+    cells = {name: _over_seeds([run["metrics"][name] for run in runs]) for name in names}
     evals = {name: round(statistics.fmean(run["energy_evals"][name] for run in runs)) for name in EVALS}
     return Row(method, "ours", len(runs), runs[0]["n_samples"], evals, cells)
 
 
-def _over_seeds(values: list[float]) -> Cell:
-    """Mean and standard error of the mean; the error of a single value is not known."""
+def _over_seeds(cells: list[Cell | None]) -> Cell | None:
+    """Mean and standard error of the mean; of a single value no error, with a missing one no mean."""
+    if None in cells:
+        return None
+    values = [cell.value for cell in cells]
     error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
     return Cell(statistics.fmean(values), error)
 
 
-def _cell(path: Path, name: str, entry: object, value: str, error: str) -> Cell:
+def _cell(path: Path, name: str, entry: object, value: str, error: str) -> Cell | None:
+    if entry is None:
+        return None
     try:
         return Cell(float(entry[value]), float(entry[error]))
     except (KeyError, TypeError, ValueError) as problem:

@@ -19,6 +19,16 @@ NOTE = (
     "Ours: mean ± standard error over seeds. Floor: mean ± standard deviation of the distance between two "
     "independent reference sets of the same size. Published: as printed. Energies in kT."
 )
+TICA_NOTE = "TICA distances in the unit of the plane they were measured in; the published plane is another."
+METRIC_NOTES = {
+    "torus_w2": "Torus W2 in radians, over all phi and psi.",
+    "rama_kl": "Rama KL in nats, 100 x 100 bins and 1e-10 inside the logarithm: mostly empty bins; "
+    "definition and sample size of published values are not known, so they cannot be compared with ours.",
+    "rama_js": "Rama JS in nats and Rama TV, from bins of 15 degrees.",
+    "tica_w1": TICA_NOTE,
+    "tica_w2": TICA_NOTE,
+    "delta_f_error_kcal": "Delta F error in kcal/mol, phi > 0 against phi < 0; not known if one is empty.",
+}
 
 
 def csv_columns(rows: Sequence[Row]) -> list[str]:
@@ -61,6 +71,12 @@ def tex(table: Sequence[Sequence[str]]) -> str:
     return "\n".join([rf"\begin{{tabular}}{{{'l' * len(table[0])}}}", *body, r"\end{tabular}"]) + "\n"
 
 
+def note(rows: Sequence[Row]) -> str:
+    """What the numbers of the table mean, with the units of those metrics that it has."""
+    units = [METRIC_NOTES[name] for name in metric_names(rows) if name in METRIC_NOTES]
+    return " ".join([NOTE, *dict.fromkeys(units)])
+
+
 def write_tables(system: str, *, root: Path) -> None:
     """Read the stored results of `system` and write its three tables."""
     claims = load_claims(root)
@@ -68,9 +84,9 @@ def write_tables(system: str, *, root: Path) -> None:
     printed_in = [f"- {row.method}: {row.where}" for row in claims.published if row.system == system]
     stem = root / TABLE_FOLDER / system
     save_csv(stem.with_suffix(".csv"), csv_lines(rows), columns=csv_columns(rows))
-    table = text_rows(rows)
-    save_text(stem.with_suffix(".md"), "\n".join([markdown(table), NOTE, "", *printed_in, ""]))
-    save_text(stem.with_suffix(".tex"), f"% {NOTE}\n{tex(table)}")
+    table, notes = text_rows(rows), note(rows)
+    save_text(stem.with_suffix(".md"), "\n".join([markdown(table), notes, "", *printed_in, ""]))
+    save_text(stem.with_suffix(".tex"), f"% {notes}\n{tex(table)}")
 
 
 def write_seed_table(system: str, seed: int, *, root: Path) -> None:

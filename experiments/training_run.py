@@ -12,6 +12,7 @@ from experiments.clock import Clock
 from experiments.ladder_run import FolderStore, LadderConfig, bound_model, network_from
 from experiments.ranks import Ranks, alone
 from experiments.seeds import child, torch_generator
+from experiments.settings import load_topology
 from pita.data import NoisyBatches, TrainingSet, check_noise_range
 from pita.descent import Arrays
 from pita.ladder import Work, climb_down
@@ -45,6 +46,7 @@ class Training:
             model.load_state_dict(
                 network_from(self.store.load(f"model-{rung - 1}"), self.config.network).state_dict()
             )
+        model.calibrate(sets[-1].x)
         module = DiffusionModule(model, losses=self.config.losses, settings=settings, n_rungs=len(sets))
         seed = int(child(self.seed, f"batches-{rung}").generate_state(1)[0])
         folder = self.store.folder / f"fit-{rung}"
@@ -52,12 +54,22 @@ class Training:
         quieten_lightning()
         result = fit(
             module,
-            NoisyBatches(sets, self.config.noise, seed=seed),
+            NoisyBatches(sets, self.config.noise, seed=seed, **self._molecule()),
             checkpoint_dir=folder,
             max_minutes=self.clock.minutes_left(),
             logger=CSVLogger(folder, name="", version="log"),
         )
         return weights_to_arrays(module.averaged) if result.finished else None
+
+    def _molecule(self) -> dict[str, torch.Tensor]:
+        """Return what batches need to know of the molecule: the reference of a frame, stiff pairs."""
+        noise, known = self.config.noise, {}
+        if noise.frame:
+            positions = load_topology(self.config.system.system)["positions"]
+            known["reference"] = torch.from_numpy(positions).float()
+        if noise.stiff:
+            known["stiff_pairs"] = self.config.network.graph.stiff_pairs()
+        return known
 
     def bind(self, arrays: Arrays, beta: float) -> BoundModel:
         """Return a model for sampling at an inverse temperature."""

@@ -1,9 +1,10 @@
-"""What the figures share: looks that survive grey print, reading of their CSV, and byte-stable files.
+"""What the figures share: looks that survive grey print, their CSV and system, and byte-stable files.
 
 Colours darken in an order that stays in grey; every curve also has a marker and a line style of its own.
 """
 
-from collections.abc import Iterable
+import argparse
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,18 @@ METHODS = {
     "parallel_tempering": Look("parallel tempering", "#982d80", "o", "-"),
     "population_annealing": Look("population annealing", "#e2556b", "^", "--"),
     "hot_hmc": Look("HMC from the hot start", "#f9a26c", "s", ":"),
+    "md": Look("MD", "#1f6f78", "D", "-."),
+    "hot_md": Look("MD from the hot start", "#6fb7a9", "v", (0, (5, 1, 1, 1))),
 }
+# What panels that show one set of samples are called.
+TITLES = {
+    "reference": "reference",
+    "pita": "PITA",
+    "pita_feynman_kac": "PITA, Feynman-Kac",
+    "fkc_end": "resampled at the end",
+    "score_scaling": "no weights",
+} | {method: look.label for method, look in METHODS.items() if not method.startswith("pita")}
+UNITS = {"r_min": r"$r_\mathrm{min}$", "nm": "nm"}
 SEEDS = (("#1b1148", "-"), ("#b63679", (0, (4, 1.5))), ("#f9a26c", (0, (1, 1))))
 
 
@@ -85,6 +97,26 @@ def read(stem: str) -> pd.DataFrame:
     return pd.read_csv(FOLDER / f"{stem}.csv")
 
 
+def draw_system(draw: Callable[[pd.DataFrame], Figure], kind: str, argv: Sequence[str] | None = None) -> None:
+    """Draw one kind of figure of the system that is named on the command line."""
+    parser = argparse.ArgumentParser(description=f"Draw figures/<system>_{kind}.pdf and .png from their CSV.")
+    parser.add_argument("system")
+    stem = f"{parser.parse_args(argv).system}_{kind}"
+    save(draw(read(stem)), stem)
+
+
+def column(frame: pd.DataFrame, name: str) -> str:
+    """Return the header of a quantity, its name with its unit in brackets."""
+    (header,) = (header for header in frame.columns if header.startswith(f"{name} ["))
+    return header
+
+
+def unit(header: str) -> str:
+    """Return the unit in a header, as a label has it."""
+    symbol = header[header.index("[") + 1 : -1]
+    return UNITS.get(symbol, symbol)
+
+
 def save(figure: Figure, stem: str, *, folder: Path = FOLDER) -> None:
     """Write a figure as PDF and PNG, without dates and program versions."""
     sns.despine(figure)
@@ -97,9 +129,14 @@ def save(figure: Figure, stem: str, *, folder: Path = FOLDER) -> None:
 def looks_of(names: Iterable[str], looks: dict[str, Look], *, besides: Iterable[str]) -> dict[str, Look]:
     """Return the looks of the curves that are there, in their fixed order; a name without one is an error."""
     found = set(names) - set(besides)
-    if unknown := sorted(found - looks.keys()):
-        raise ValueError(f"no look for {', '.join(unknown)}")
+    check_names(found, looks)
     return {name: look for name, look in looks.items() if name in found}
+
+
+def check_names(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ValueError for what has no look or title."""
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"no look for {', '.join(unknown)}")
 
 
 def name_panels(axes: list[Axes]) -> None:

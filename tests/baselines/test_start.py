@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pita.baselines.start import affordable_moves, equilibrate, pool_evenly
-from pita.hot_start import LatticeStart
+from pita.hot_start import CLUSTER_START
 from pita.targets.counted import CountedTarget
 from pita.targets.lennard_jones import LennardJonesCluster
 
@@ -13,8 +13,10 @@ CLUSTER = LennardJonesCluster(5)
 
 def test_equilibration_stays_within_its_evaluations_and_keeps_the_second_half():
     counted, g = CountedTarget(CLUSTER), torch.Generator().manual_seed(1)
-    x = LatticeStart().draw(CLUSTER, 20, generator=g)
-    run = equilibrate(counted, x, temperature=4.0, n_energy_evals=5000, n_leapfrog=5, generator=g)
+    x = CLUSTER_START.draw(CLUSTER, 20, generator=g)
+    run = equilibrate(
+        counted, x, temperature=4.0, n_energy_evals=5000, n_leapfrog=5, step_size=0.02, generator=g
+    )
     assert counted.n_energy_evals == 20 * (1 + 49 * 5) <= 5000
     assert run.x.shape == (25, 20, 5, 3)
 

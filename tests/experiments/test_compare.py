@@ -1,5 +1,6 @@
 """Proves that each aim gets its verdict and that a table cell without a source stops the comparison."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,21 @@ def test_method_without_results_is_not_run(tabulated: Path) -> None:
     (tabulated / "figures/data/lj13-hmc-1.json").unlink()
     write_tables("lj13", root=tabulated)
     assert {v.verdict for v in compare(tabulated) if v.method == "hmc"} == {"not run"}
+
+
+def test_a_number_that_a_run_could_not_give_fails_and_is_left_blank(tabulated: Path) -> None:
+    path = tabulated / "figures/data/lj13-hmc-1.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["metrics"]["distance_w2"] = None
+    path.write_text(json.dumps(run), encoding="utf-8")
+    write_tables("lj13", root=tabulated)
+    found = [v for v in compare(tabulated) if (v.method, v.metric) == ("hmc", "distance_w2")]
+    assert [(v.verdict, v.ours) for v in found] == [("fail", None)] * 2
+    del run["metrics"]["distance_w2"]
+    path.write_text(json.dumps(run), encoding="utf-8")
+    write_tables("lj13", root=tabulated)
+    found = [v for v in compare(tabulated) if (v.method, v.metric) == ("hmc", "distance_w2")]
+    assert [v.verdict for v in found] == ["not run"] * 2
 
 
 def test_verdict_is_written_and_printed(

@@ -39,6 +39,25 @@ parallel_tempering = [{ n_energy_evals = 3000, n_temperatures = 3, n_walkers = 2
     { n_energy_evals = 9000, n_temperatures = 3, n_walkers = 8, n_leapfrog = 5 }]
 population_annealing = [{ n_energy_evals = 3000, n_particles = 20, n_hot_chains = 5, n_leapfrog = 5 }]
 hot_hmc = [{ n_energy_evals = 3000, n_chains = 4, n_leapfrog = 5 }]
+
+[[baseline.md]]
+n_energy_evals = 3000
+hot = 4.0
+cold = 1.0
+step_size = 0.01
+friction = 1.0
+n_chains = 4
+start = { spacing = 1.1, jitter = 0.05 }
+
+[[baseline.hot_md]]
+n_energy_evals = 3000
+hot = 4.0
+cold = 1.0
+step_size = 0.01
+friction = 1.0
+n_chains = 4
+start = { spacing = 1.1, jitter = 0.05 }
+hot_fraction = 0.2
 """
 BILL = {
     "energy_evals": {"initial": 1, "ladder": 2, "sample": 3, "total": 6},

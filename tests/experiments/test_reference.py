@@ -33,14 +33,26 @@ n_quenched = 8
 """
 
 
-def run(root, monkeypatch, *, seed=1):
+DYNAMICS = """
+[reference.dynamics]
+n_chains = 64
+[reference.dynamics.moves]
+n_steps = 600
+n_burn_in = 200
+thin = 5
+step_size = {step_size}
+friction = 1.0
+"""
+
+
+def run(root, monkeypatch, *, seed=1, parameters=PARAMETERS):
     """The stage in a repository of its own; returns the paths of what it wrote."""
     for name, folder in {"ROOT": "", "DATA": "figures/data", "SCRATCH": "experiments/scratch"}.items():
         monkeypatch.setattr(paths, name, root / folder)
     monkeypatch.setattr(tempering_run, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setitem(convergence_report.QUENCH, "n_steps", 400)
     paths.params("lj4").parent.mkdir(parents=True, exist_ok=True)
-    paths.params("lj4").write_text(PARAMETERS.format(seed=seed))
+    paths.params("lj4").write_text(parameters.format(seed=seed))
     reference.main(["lj4"])
     return paths.reference("lj4"), paths.DATA / "lj4-reference.json"
 
@@ -125,6 +137,29 @@ def test_samples_are_mean_free_ordered_and_of_two_different_runs(tmp_path, monke
     # the tetrahedron: six pairs, each 2 deep, and the trap; the trap presses it together a little
     assert -12.0 < content["lowest_basin"]["energy"] < -12.0 + 0.5 * 4 * 0.375
     assert content["lowest_basin"]["fraction"] == {"first": 1.0, "second": 1.0}
+
+
+def test_dynamics_confirm_the_energy_of_the_hottest_temperature_unless_their_step_is_too_long(
+    tmp_path, monkeypatch
+):
+    gaps, errors = [], []
+    for name, step_size in (("short", 0.01), ("long", 0.1)):
+        section = DYNAMICS.format(step_size=step_size)
+        _, report = run(tmp_path / name, monkeypatch, parameters=PARAMETERS + section)
+        dynamics = load_json(report)["dynamics"]
+        assert dynamics["temperature"] == 2.0 and dynamics["energy_evals"] == 64 * 601
+        energy = dynamics["mean_energy"]["mean"]
+        gaps.append(abs(energy["dynamics"] - energy["tempering"]))
+        errors.append(np.hypot(*dynamics["mean_energy"]["se"].values()))
+    assert dynamics["mean_energy"]["difference_in_se"] == pytest.approx(gaps[1] / errors[1])
+    assert gaps[0] < 3 * errors[0] < 3 < gaps[1]  # collisions at a long step throw atoms out
+
+
+def test_clusters_have_no_conformers_and_the_lowest_basin_only_on_request(tmp_path, monkeypatch):
+    parameters = PARAMETERS.replace("n_quenched = 8", "")
+    content = load_json(run(tmp_path, monkeypatch, parameters=parameters)[1])
+    assert "lowest_basin" not in content and "dynamics" not in content
+    assert "phi_positive" not in content["per_temperature"][0]
 
 
 def test_truncated_checkpoint_is_one_error_that_names_the_file(tmp_path, monkeypatch):

@@ -52,6 +52,43 @@ def test_rows_are_floor_ours_published_and_columns_keep_their_order(repository: 
     assert list(rows["hmc"])[-4:] == ["distance_w2", "distance_w2_se", "energy_w2", "energy_w2_se"]
 
 
+def changed_metrics(repository: Path, method: str, seed: int, **metrics: dict | None) -> None:
+    path = repository / f"figures/data/lj13-{method}-{seed}.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(run | {"metrics": run["metrics"] | metrics}), encoding="utf-8")
+
+
+def test_a_metric_that_one_seed_could_not_give_is_not_known_for_the_method(repository: Path) -> None:
+    for seed, score in ((1, {"value": 0.2, "se": 0.1}), (2, None), (3, {"value": 0.4, "se": 0.1})):
+        changed_metrics(repository, "pita", seed, delta_f_error_kcal=score)
+    rows = read(repository)
+    assert rows["pita"]["delta_f_error_kcal"] == rows["pita"]["delta_f_error_kcal_se"] == "not known"
+    assert float(rows["pita"]["energy_w2"]) == 2.0
+    changed_metrics(repository, "pita", 2, delta_f_error_kcal={"value": 0.6, "se": 0.1})
+    assert float(read(repository)["pita"]["delta_f_error_kcal"]) == pytest.approx(0.4)
+
+
+def test_a_metric_that_one_method_has_is_not_known_for_the_others_and_stands_in_its_place(
+    repository: Path,
+) -> None:
+    score = {"value": 0.2, "se": 0.1}
+    later = {"rama_tv": score, "delta_f_error_kcal": score, "torus_w2": score, "rama_js": score}
+    changed_metrics(repository, "hmc", 1, **later)
+    rows = read(repository)
+    assert (float(rows["hmc"]["rama_js"]), rows["pita"]["rama_js"]) == (0.2, "not known")
+    metrics = [name for name in rows["hmc"] if f"{name}_se" in rows["hmc"]]
+    assert metrics == ["distance_w2", "energy_w2", "torus_w2", "rama_js", "rama_tv", "delta_f_error_kcal"]
+
+
+def test_notes_name_the_units_of_the_metrics_of_the_table_and_of_no_other(repository: Path) -> None:
+    write_tables("lj13", root=repository)
+    assert "radians" not in (repository / "figures/tables/lj13.md").read_text(encoding="utf-8")
+    changed_metrics(repository, "hmc", 1, torus_w2={"value": 0.2, "se": 0.1})
+    write_tables("lj13", root=repository)
+    text = (repository / "figures/tables/lj13.md").read_text(encoding="utf-8")
+    assert "Torus W2 in radians" in text and "kcal/mol" not in text
+
+
 def test_markdown_and_tex_print_the_same_numbers(repository: Path) -> None:
     write_tables("lj13", root=repository)
     markdown = (repository / "figures/tables/lj13.md").read_text(encoding="utf-8")

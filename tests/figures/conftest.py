@@ -1,15 +1,18 @@
 """Stored results of a run that never was, of the form that the stages write."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.files import save_json
+from tests.figures import peptide_results
 
 CLAIMS = """
 [systems]
 lj13 = true
+aldp = true
 
 [[published]]
 system = "lj13"
@@ -113,9 +116,20 @@ def mixture() -> dict:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A repository that holds nothing but results."""
-    (tmp_path / "paper").mkdir()
-    (tmp_path / "paper/claims.toml").write_text("claims = []\ntargets = []\n" + CLAIMS)
-    data = tmp_path / "figures/data"
+    return filled(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[[Path], Path]:
+    """What makes such a repository of a folder."""
+    return filled
+
+
+def filled(root: Path) -> Path:
+    """Write the results of a cluster, of a peptide and of the mixture."""
+    (root / "paper").mkdir()
+    (root / "paper/claims.toml").write_text("claims = []\ntargets = []\n" + CLAIMS + peptide_results.CLAIMS)
+    data = root / "figures/data"
     for seed in (1, 2, 3):
         for method in FIRST_METRICS:
             save_json(data / f"lj13-budget-{method}-{seed}.json", budget(method, seed))
@@ -125,4 +139,5 @@ def repository(tmp_path: Path) -> Path:
     floor = {"distance_w2": {"mean": 0.0064, "sd": 0.001}, "energy_w2": {"mean": 0.36, "sd": 0.07}}
     save_json(data / "lj13-floor.json", {"metrics": floor})
     save_json(data / "mixture.json", mixture())
-    return tmp_path
+    peptide_results.write(root, {seed: trace(seed) for seed in (1, 2, 3)})
+    return root

@@ -8,15 +8,19 @@ import pytest
 
 from experiments.files import DataFileError, load_json, save_json
 from experiments.plot_data import write_mixture, write_system
+from experiments.plot_peptide import write_peptide
 from experiments.plot_rows import rms_error
 
-STEMS = ("mixture", "lj13_budget", "lj13_histograms", "lj13_annealing")
-NAMES = {"weighting", "method", "seed"}
+LJ_STEMS = ("lj13_budget", "lj13_histograms", "lj13_annealing")
+PEPTIDE_KINDS = ("ramachandran", "energy", "tica", "budget", "annealing", "conformations")
+STEMS = ("mixture", *LJ_STEMS, *(f"aldp_{kind}" for kind in PEPTIDE_KINDS))
+NAMES = {"weighting", "method", "seed", "residue", "basin", "conformation", "element_first", "element_second"}
 
 
 def table(repository: Path, stem: str) -> list[dict[str, str]]:
     write_mixture(root=repository)
     write_system("lj13", root=repository)
+    write_peptide("aldp", root=repository)
     with (repository / f"figures/{stem}.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
