@@ -82,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         settings = load_section(paths.params(name), "reference", ReferenceSettings)
         runs = {run: sample(run, system, settings, system_name=name) for run in RUNS}
         save_npz(paths.reference(name), reference_arrays(system.temperatures, runs))
-        report = reported_runs(runs, system, settings, topology=load_topology(name))
+        report = reported_runs(
+            runs, system, settings, topology=load_topology(name) if system.kind == "peptide" else None
+        )
         save_json(paths.DATA / f"{name}-reference.json", {"system": name, **report})
         for run in RUNS:
             checkpoint(run, system, settings).unlink()

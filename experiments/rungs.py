@@ -1,6 +1,7 @@
 """What samples of one temperature of a ladder look like beside the reference's at the same temperature."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -32,7 +33,8 @@ def compared(
 
     Energies are in the unit of the target; those of a peptide in kT less the mean of the reference.
     """
-    target, temperature = system.target(), system.temperatures[rung]
+    target = replace(system, compiled=False).target()  # compiling takes longer than the energies
+    temperature = system.temperatures[rung]
     same = reference[: len(x)]
     energies = [target.energy(each.double()).numpy() for each in (x, same)]
     distances = [pair_distances(each.double()).flatten().numpy() for each in (x, same)]

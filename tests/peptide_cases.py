@@ -1,5 +1,6 @@
 """Peptides that several tests build, and OpenMM's own energies and forces of them."""
 
+import copy
 import functools
 
 import numpy as np
@@ -31,7 +32,7 @@ def peptide(name: str) -> Peptide:
 @functools.cache
 def context(name: str, *, temperature: float = 300.0) -> openmm.Context:
     """Reference platform, one force group a term, Langevin dynamics of 1 fs."""
-    system = openmm.System(peptide(name).system)
+    system = copy.deepcopy(peptide(name).system)
     for force in system.getForces():
         term = KINDS.get(type(force).__name__, "generalized_born")
         force.setForceGroup(31 if isinstance(force, openmm.CMMotionRemover) else TERMS.index(term))
@@ -41,7 +42,7 @@ def context(name: str, *, temperature: float = 300.0) -> openmm.Context:
 
 
 def openmm_energy_and_force(name: str, x: np.ndarray, term: str | None = None) -> tuple[float, np.ndarray]:
-    """Return the energy in kJ/mol and the force (n_atoms, 3) in kJ/mol/nm of all terms, or of one; x in nm."""
+    """Return the energy, kJ/mol, and the force (n_atoms, 3), kJ/mol/nm, of all terms or of one; x in nm."""
     where = context(name)
     where.setPositions(x)
     groups = -1 if term is None else {TERMS.index(term)}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import chain, paths
+from experiments import chain, histograms, paths
 from experiments.files import load_json, load_npz, save_npz, sha256
 from experiments.settings import load_system
 from tests.experiments.tiny_case import copied_weights, repository
@@ -45,7 +45,7 @@ def test_histograms_are_densities_of_the_rung_they_name(reference):
         edges, density = (np.array(rung[f"energy_{name}"]) for name in ("edges", "density_reference"))
         assert (density * np.diff(edges)).sum() == pytest.approx(1, abs=0.05)
         energy = target.energy(torch.from_numpy(x[:64].astype(np.float32)).double()).numpy()
-        assert edges[0] == pytest.approx(np.quantile(energy, chain.RANGE[0]))
+        assert edges[0] == pytest.approx(np.quantile(energy, histograms.RANGE[0]))
         assert rung["n_samples"] == 64 and min(rung["metrics"].values()) > 0
 
 

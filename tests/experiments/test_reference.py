@@ -1,6 +1,7 @@
 """Proves that the reference stage repeats, resumes exactly after an interrupt, and reports on two runs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from experiments import convergence_report, paths, reference, tempering_run
 from experiments.files import load_json, load_npz, sha256
@@ -45,20 +47,21 @@ friction = 1.0
 """
 
 
-def run(root, monkeypatch, *, seed=1, parameters=PARAMETERS):
+def run(root, monkeypatch, *, seed=1, parameters=PARAMETERS, system="lj4"):
     """The stage in a repository of its own; returns the paths of what it wrote."""
     for name, folder in {"ROOT": "", "DATA": "figures/data", "SCRATCH": "experiments/scratch"}.items():
         monkeypatch.setattr(paths, name, root / folder)
     monkeypatch.setattr(tempering_run, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setitem(convergence_report.QUENCH, "n_steps", 400)
-    paths.params("lj4").parent.mkdir(parents=True, exist_ok=True)
-    paths.params("lj4").write_text(parameters.format(seed=seed))
-    reference.main(["lj4"])
-    return paths.reference("lj4"), paths.DATA / "lj4-reference.json"
+    paths.params(system).parent.mkdir(parents=True, exist_ok=True)
+    paths.params(system).write_text(parameters.format(seed=seed))
+    reference.main([system])
+    return paths.reference(system), paths.DATA / f"{system}-reference.json"
 
 
 KILLED = """
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -76,6 +79,30 @@ def replace_or_die(partial, path):
 
 files.os.replace = replace_or_die
 test_reference.run(Path(sys.argv[1]), MonkeyPatch())
+"""
+
+
+PEPTIDE = """
+[system]
+kind = "peptide"
+residues = ["ACE", "ALA", "NME"]
+temperatures = [1200.0, 300.0]
+compiled = false
+
+[reference]
+seed = {seed}
+extra_temperatures = [600.0]
+n_samples = 32
+n_walkers = 8
+n_burn_in = 8
+thin = 4
+n_leapfrog = 5
+step_size = 8e-5
+jitter = 0.003
+
+[reference.dynamics]
+n_chains = 8
+moves = {{ n_steps = 40, thin = 5, step_size = 5e-5, friction = 20.0 }}
 """
 
 
@@ -153,6 +180,25 @@ def test_dynamics_confirm_the_energy_of_the_hottest_temperature_unless_their_ste
         errors.append(np.hypot(*dynamics["mean_energy"]["se"].values()))
     assert dynamics["mean_energy"]["difference_in_se"] == pytest.approx(gaps[1] / errors[1])
     assert gaps[0] < 3 * errors[0] < 3 < gaps[1]  # collisions at a long step throw atoms out
+
+
+def test_peptides_start_at_their_structure_and_report_conformers(tmp_path, monkeypatch):
+    system = paths.system("aldp")
+    target = tmp_path / system.relative_to(paths.ROOT)
+    target.parent.mkdir(parents=True)
+    shutil.copy(system, target)
+    data, report = run(tmp_path, monkeypatch, parameters=PEPTIDE, system="aldp")
+    content, x = load_json(report), load_npz(data)["x"]
+    assert x.shape == (2, 32, 22, 3)
+    structure = load_npz(system)["positions"]
+    near = [np.abs(pdist(each) - pdist(structure)).max() for each in x.reshape(-1, 22, 3)]
+    assert max(near) < 0.5  # nm: forty short moves cannot unfold it, an unbonded start would have flown apart
+    for entry in content["per_temperature"]:
+        (phi,) = entry["phi_positive"]
+        assert phi["fraction"] == {"first": 0.0, "second": 0.0} and phi["difference_in_se"] is None
+        assert entry["wrong_chirality"] == {"first": 0.0, "second": 0.0}
+    assert content["dynamics"]["phi_positive"][0]["mean"] == {"dynamics": 0.0, "tempering": 0.0}
+    assert "lowest_basin" not in content
 
 
 def test_clusters_have_no_conformers_and_the_lowest_basin_only_on_request(tmp_path, monkeypatch):

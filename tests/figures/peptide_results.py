@@ -8,7 +8,7 @@ from experiments.conformations import conformations
 from experiments.files import save_json
 from experiments.histograms import angle_maps, filled_bins, plane_edges
 from experiments.rungs import relative_energies
-from tests.peptide_cases import TOPOLOGY, peptide
+from tests.backbone_cases import TOPOLOGY, peptide
 
 CLAIMS = """
 [[published]]

@@ -1,4 +1,4 @@
-"""Proves that the CSVs of a peptide's figures hold free energies, densities and positions of what they name."""
+"""Proves that the CSVs of a peptide's figures hold free energies, densities and bonds of what they name."""
 
 import csv
 import math

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pita.metrics.dihedrals import dihedrals, residue_pairs
-from tests.peptide_cases import TOPOLOGY, peptide
+from tests.backbone_cases import TOPOLOGY, peptide
 
 QUAD = np.array([[0, 1, 2, 3]])
 

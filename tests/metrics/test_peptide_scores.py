@@ -13,7 +13,7 @@ from pita.metrics.peptide_scores import (
 from pita.metrics.ramachandran import rama_kl
 from pita.metrics.scores import SampleSet, Score
 from pita.metrics.tica_fit import fit_tica
-from tests.peptide_cases import TOPOLOGY, switching_chains, two_basins
+from tests.backbone_cases import TOPOLOGY, switching_chains, two_basins
 
 NAMES = {
     *("energy_w1", "energy_w2", "torus_w2", "rama_kl", "rama_js", "rama_tv", "tica_w1", "tica_w2"),

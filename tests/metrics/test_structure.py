@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pita.metrics.structure import broken_bond_fraction, signed_volumes, wrong_chirality_fraction
-from tests.peptide_cases import LENGTH, TOPOLOGY, peptide
+from tests.backbone_cases import LENGTH, TOPOLOGY, peptide
 
 # CA, N, C, CB seen from H: CO, R, N read clockwise in L-amino acids.
 CORN = np.array([[[0, 0, 0], [-0.866, -0.5, -0.333], [0, 1, -0.333], [0.866, -0.5, -0.333]]])

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from pita.metrics.dihedrals import dihedrals
 from pita.metrics.tica import TicaModel, feature_atoms, project, tica_features, tica_w1, tica_w2
 from pita.metrics.tica_fit import fit_tica
-from tests.peptide_cases import TOPOLOGY, switching_chains
+from tests.backbone_cases import TOPOLOGY, switching_chains
 
 FLIP, LAG = 0.01, 10
 
