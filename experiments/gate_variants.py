@@ -9,10 +9,11 @@ from experiments import paths
 from experiments.config import load_section
 from experiments.files import load_npz
 from experiments.ladder_run import LadderConfig, TrainingPlan, load_ladder
-from experiments.settings import load_system
+from experiments.settings import load_system, load_topology
 from pita.annealing import AnnealingSettings
 from pita.data import NoiseSettings
 from pita.descent import Arrays, DescentSettings
+from pita.geometry import optimal_rotation, remove_mean
 from pita.landing import LandingSettings
 from pita.module import TrainingSettings
 from pita.networks import NetworkSettings
@@ -21,7 +22,10 @@ from pita.objective import LossSettings
 
 @dataclass(frozen=True)
 class VariantSettings:
-    """What a variant decides: network, losses, how data are turned and regressed on, how it is annealed."""
+    """What a variant decides: network, losses, how data are turned and regressed on, how it is annealed.
+
+    `landing`: in place of that of the gate.
+    """
 
     kind: str
     width: int
@@ -34,13 +38,15 @@ class VariantSettings:
     stiffness: float | None = None
     stiff: bool = False
     attention_heads: int = 4
+    landing: LandingSettings | None = None
 
 
 @dataclass(frozen=True)
 class GateSettings:
     """One rung on reference data: the rung's number, its training, and how many particles judge it.
 
-    `seed` draws weights, batches and particles of every variant.
+    `seed` draws weights, batches and particles of every variant; `seeds` are the ladders of the first gate.
+    `compiled` as in `pita.descent.DescentSettings`.
     """
 
     seed: int
@@ -51,6 +57,18 @@ class GateSettings:
     training: TrainingSettings
     landing: LandingSettings
     variants: dict[str, VariantSettings]
+    seeds: tuple[int, ...] = (1, 2, 3)
+    compiled: bool = True
+
+    def __post_init__(self) -> None:
+        for name, variant in self.variants.items():
+            power = self.landing_of(variant).power
+            if variant.annealing.weighting == "unweighted" and power > 0:
+                raise ValueError(f"variants.{name}: landing.power must be 0 if unweighted, got {power}")
+
+    def landing_of(self, variant: VariantSettings) -> LandingSettings:
+        """Return how a variant is landed."""
+        return variant.landing or self.landing
 
 
 def load_gates(system: str) -> GateSettings:
@@ -72,8 +90,9 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
         descent=DescentSettings(
             n_particles=gates.n_particles,
             annealing=chosen.annealing,
-            landing=gates.landing,
+            landing=gates.landing_of(chosen),
             n_fit=gates.n_fit,
+            compiled=gates.compiled,
         ),
     )
 
@@ -85,9 +104,14 @@ def _fields(chosen: VariantSettings, schema: type) -> dict[str, object]:
     }
 
 
-def training_samples(system: str, gates: GateSettings) -> Arrays:
-    """Return samples of the second reference run, on which nothing is judged, with energies and forces."""
+def training_samples(system: str, gates: GateSettings, variant: str) -> Arrays:
+    """Return samples of the second reference run, on which nothing is judged, with energies and forces.
+
+    Those of a variant with a frame are turned onto its reference, where its model is fitted to them.
+    """
     x = load_npz(paths.reference(system), {"x_second": "float32"})["x_second"][gates.rung][: gates.n_training]
+    if gates.variants[variant].frame:
+        x = onto_structure(x, system)
     energy, force = load_system(system).target().energy_and_force(torch.from_numpy(x))
     return {
         "x": x,
@@ -95,3 +119,10 @@ def training_samples(system: str, gates: GateSettings) -> Arrays:
         "force": force.numpy(),
         "n_energy_evals": np.array(len(x)),
     }
+
+
+def onto_structure(x: np.ndarray, system: str) -> np.ndarray:
+    """Return x (n, n_atoms, 3), nm, each turned onto the structure of the peptide, mean-free."""
+    configurations = remove_mean(torch.from_numpy(x))
+    rotation = optimal_rotation(configurations, torch.from_numpy(load_topology(system)["positions"]).float())
+    return (configurations @ rotation.mT).numpy()

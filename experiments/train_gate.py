@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             config, f"{arguments.system}-gate-{arguments.variant}", gates.seed, Clock(arguments.minutes)
         )
         if run.store.load("samples-0") is None:
-            run.store.save("samples-0", training_samples(arguments.system, gates))
+            run.store.save("samples-0", training_samples(arguments.system, gates, arguments.variant))
         climb(run)
         save_npz(
             paths.gate_weights(arguments.system, arguments.variant), gather_weights(run.store, config.system)

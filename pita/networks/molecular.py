@@ -9,7 +9,9 @@ with m_0, c_0 mean and variance of r in the training data and 2 h the variance t
 along the pair; (16 / pi) h is the square of the mean length of pure noise. z is of order one at every noise
 level, for bonds of 0.003 nm as for distances across the molecule. Bonded pairs and pairs that share a
 neighbour (bonds and angles) form a quadratic form in z, whose matrix depends on the noise level; all pairs
-are read by potentials of their own and by message passing as in SchNet (Schuett et al. 2017).
+are read by potentials of their own and by message passing as in SchNet (Schuett et al. 2017). Beyond |z| = 3,
+where there are no data, a wall rises: without it the learned energy has wells there, such as peptide bonds
+turned to cis, into which annealed particles fall.
 
 Distances hardly see handedness, and no sample shows the other hand, so nothing could be learned of it. The
 signed volume v = a . (b x c) of the four neighbours of a tetrahedral atom, labelled as they are (of a methyl
@@ -24,7 +26,7 @@ factor a(h) between 1/e and e that is learned. The energy is invariant under tra
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from pita.networks.graph import MolecularGraph
 from pita.networks.noise_embedding import NoiseEmbedding
@@ -32,6 +34,7 @@ from pita.networks.pairwise import FlatLinear
 
 N_GAUSSIANS = 16
 Z_RANGE = (-3.5, 3.5)
+WALL, WALL_STRENGTH = 3.0, 2.0
 CORE = 1e-6  # added to squared distances (scaled unit): a distance has no derivative at zero
 N_GATES = 6  # functions of the noise level by which matrices and potentials vary
 NOISE_LENGTH = 16 / torch.pi  # squared mean of the length of a difference of two noises of variance 1
@@ -90,7 +93,7 @@ class MolecularScalar(nn.Module):
         self.variance_volume.copy_(torch.stack((variance, first_order.mean(0), second_order.mean(0))))
 
     def forward(self, c_noise: Tensor, y: Tensor, log_beta: Tensor | None = None) -> Tensor:
-        """Sum of the quadratic form, the pair potentials, a function of each atom, and handedness."""
+        """Sum of the quadratic form, the pair potentials, their walls, functions of atoms, and handedness."""
         h = (8 * c_noise).exp()
         x = y * (1 + h).sqrt()[:, None, None]
         condition = self.embedding(c_noise, log_beta)
@@ -100,6 +103,7 @@ class MolecularScalar(nn.Module):
         return (
             self._quadratic(z[:, self.stiff], h, gates)
             + self._potentials(gaussians, gates)
+            + WALL_STRENGTH * relu(z.abs() - WALL).square().sum(-1)
             + self._many_body(gaussians, condition)
             + self._handed(x, h, condition)
         )

@@ -56,13 +56,15 @@ class ForceField:
         """
         self._check(x)
         run = self._fast if x.dtype == torch.float32 else energy_and_force
-        energies, forces = [x.new_empty(0)], [x.new_empty(0, self.n_atoms, 3)]
+        energies, forces = x.new_empty(len(x)), torch.empty_like(x, requires_grad=False)
+        start = 0
         with torch.no_grad():
             for chunk, n in _padded(x):
                 energy, force = run(chunk.permute(2, 1, 0).contiguous(), self._parameters_for(x))
-                energies.append(energy[:n])
-                forces.append(force.permute(2, 1, 0)[:n])
-        return torch.cat(energies), torch.cat(forces)
+                energies[start : start + n] = energy[:n]
+                forces[start : start + n] = force.permute(2, 1, 0)[:n]
+                start += n
+        return energies, forces
 
     def term_energies(self, x: Tensor) -> dict[str, Tensor]:
         """Return the energies of all kinds of terms by name, each (N,), kJ/mol; x (N, n_atoms, 3), nm."""
@@ -132,8 +134,8 @@ def _padded(x: Tensor) -> Iterator[tuple[Tensor, int]]:
     """Yield pieces of x (N, ...) with one of the sizes in CHUNKS, and how many of their entries are of x."""
     sizes = CHUNKS["cpu" if x.device.type == "cpu" else "cuda"]
     while n := len(x):
-        size = next((size for size in sizes if size <= n), sizes[-1])
-        yield torch.cat([x[:size], x[-1:].expand(max(0, size - n), -1, -1)]), min(n, size)
+        size = next((size for size in sizes if 2 * n > size), sizes[-1])  # more than half of it filled
+        yield torch.cat([x, x[-1:].expand(size - n, -1, -1)]) if size > n else x[:size], min(n, size)
         x = x[size:]
 
 

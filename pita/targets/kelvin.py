@@ -31,9 +31,7 @@ class InKelvin:
         """Return E / k_B (N,), in kelvin, and its force (N, n_atoms, 3) of x (N, n_atoms, 3)."""
         energy, force = self.target.energy_and_force(x)
         energy, force = energy / BOLTZMANN, force / BOLTZMANN
-        usable = energy.isfinite() & force.isfinite().all(-1).all(
-            -1
-        )  # near the largest number, E / k_B overflows
+        usable = energy.isfinite() & force.isfinite().all(-1).all(-1)  # E / k_B overflows before E does
         return energy, torch.where(usable[:, None, None], force, 0.0)
 
     def initial_positions(self, n: int, *, jitter: float, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pita.geometry import mean_free_noise, random_rotations, remove_mean
+from pita.networks import molecular
 from pita.networks.graph import MolecularGraph
 from pita.networks.molecular import MolecularScalar
 
@@ -74,6 +75,23 @@ def test_deviations_are_of_order_one_at_every_noise_level(network, data, sigma):
     network.mean_distance.mul_(1.5)  # statistics of another molecule do not do
     if sigma < 0.1:
         assert network._deviations(data + sigma * noise, h).mean(0).abs().min() > 2
+
+
+def test_energy_rises_where_there_are_no_data(network, data, monkeypatch):
+    """Pairs far from their distances, but not bonded: only the wall says that no sample is there."""
+    far = data.clone()
+    far[:, 5] += 0.8 * (data[:, 5] - data[:, 2]) + 0.5 * (data[:, 5] - data[:, 3])
+    network.form.data.zero_()
+    walled = energies(network, far, -1.2) - energies(network, data, -1.2)
+    assert walled.min() > 100
+    monkeypatch.setattr(molecular, "WALL_STRENGTH", 0.0)
+    bare = energies(network, far, -1.2) - energies(network, data, -1.2)
+    assert (walled - bare).min() > 100
+    monkeypatch.setattr(molecular, "WALL", 6.0)  # nothing reaches it among the data
+    monkeypatch.setattr(molecular, "WALL_STRENGTH", 2.0)
+    with_wall = energies(network, data, -1.2)
+    monkeypatch.setattr(molecular, "WALL_STRENGTH", 0.0)
+    assert torch.equal(with_wall, energies(network, data, -1.2))
 
 
 def test_coincident_atoms_give_finite_energies_and_gradients(network, data):

@@ -206,10 +206,10 @@ def test_wrong_shape_raises():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [1, 40, 300])
-def test_compiled_agrees_with_eager(n):
+@pytest.mark.timeout(600)  # a compiler at work
+def test_compiled_agrees_with_eager():
     target = eager("aldp")
-    x = target.initial_positions(n, jitter=0.01, generator=torch.Generator().manual_seed(4))
+    x = target.initial_positions(40, jitter=0.01, generator=torch.Generator().manual_seed(4))
     energy, force = ForceField(arrays("aldp")).energy_and_force(x)
     exact_energy, exact_force = target.energy_and_force(x.double())
     torch.testing.assert_close(energy.double(), exact_energy, atol=1e-2, rtol=1e-5)
