@@ -10,6 +10,7 @@ import torch
 from experiments import paths
 from experiments.conformers import Topology, chain_mean
 from experiments.files import load_json, load_npz
+from experiments.ladder_run import isomer_of, load_network
 from experiments.rungs import N_TRANSPORT, backbone
 from experiments.sample_sets import reduced
 from experiments.seeds import numpy_generator
@@ -82,7 +83,10 @@ class Yardstick:
 
 @dataclass(frozen=True, kw_only=True)
 class PeptideYardstick(Yardstick):
-    """The same for a peptide, with its topology and the chain (m,) of each configuration of the reference."""
+    """The same for a peptide, with its topology and the chain (m,) of each configuration of the reference.
+
+    The reference is that of the isomer which a ladder is of: one in ten is of another at 1200 K.
+    """
 
     topology: Topology
     chain: np.ndarray
@@ -136,7 +140,9 @@ def load_yardstick(system: str, rung: int) -> Yardstick:
     if physics.kind != "peptide":
         return Yardstick(**known)
     chain = load_npz(file, {"chain": "int64"})["chain"]
-    return PeptideYardstick(**known, topology=load_topology(system), chain=chain)
+    kept = isomer_of(physics, load_network(system))(torch.from_numpy(known["reference"])).numpy()
+    known["reference"] = known["reference"][kept]
+    return PeptideYardstick(**known, topology=load_topology(system), chain=chain[kept])
 
 
 def stages(done: Descent) -> tuple[Stage, Stage]:

@@ -8,7 +8,7 @@ import torch
 from experiments import paths
 from experiments.config import load_section
 from experiments.files import load_npz
-from experiments.ladder_run import LadderConfig, TrainingPlan, load_ladder
+from experiments.ladder_run import LadderConfig, TrainingPlan, isomer_of, load_ladder, load_network
 from experiments.settings import load_system, load_topology
 from pita.annealing import AnnealingSettings
 from pita.data import NoiseSettings
@@ -107,9 +107,13 @@ def _fields(chosen: VariantSettings, schema: type) -> dict[str, object]:
 def training_samples(system: str, gates: GateSettings, variant: str) -> Arrays:
     """Return samples of the second reference run, on which nothing is judged, with energies and forces.
 
+    Only those of the isomer which a ladder is of.
     Those of a variant with a frame are turned onto its reference, where its model is fitted to them.
     """
     x = load_npz(paths.reference(system), {"x_second": "float32"})["x_second"][gates.rung][: gates.n_training]
+    keeps = isomer_of(load_system(system), load_network(system))
+    if keeps is not None:
+        x = x[keeps(torch.from_numpy(x)).numpy()]
     if gates.variants[variant].frame:
         x = onto_structure(x, system)
     energy, force = load_system(system).target().energy_and_force(torch.from_numpy(x))

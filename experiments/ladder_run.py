@@ -1,10 +1,12 @@
 """What training and sampling of a ladder share on the side of files: parameters, stores, weights."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from experiments import paths
 from experiments.config import load_section
@@ -13,6 +15,7 @@ from experiments.ranks import Ranks, alone
 from experiments.settings import SystemSettings, load_system, load_topology
 from pita.data import NoiseSettings
 from pita.descent import Arrays, DescentSettings
+from pita.isomers import Isomers
 from pita.ladder import InitialSettings
 from pita.module import TrainingSettings
 from pita.networks import BoundModel, DiffusionModel, NetworkSettings, build_model
@@ -72,6 +75,15 @@ def molecular_graph(system: SystemSettings) -> dict[str, dict[str, list]]:
         return {}
     topology = load_topology(system.system)
     return {"graph": {name: topology[name].tolist() for name in ("elements", "bonds")}}
+
+
+def isomer_of(
+    system: SystemSettings, network: NetworkSettings
+) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return which configurations are the isomer of the peptide's structure; None for a cluster."""
+    if network.graph is None:
+        return None
+    return Isomers(network.graph, torch.from_numpy(load_topology(system.system)["positions"])).same
 
 
 class FolderStore:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from experiments import paths
 from experiments.clock import Clock
-from experiments.ladder_run import FolderStore, LadderConfig, bound_model, network_from
+from experiments.ladder_run import FolderStore, LadderConfig, bound_model, isomer_of, network_from
 from experiments.ranks import Ranks, alone
 from experiments.seeds import child, torch_generator
 from experiments.settings import load_topology
@@ -102,6 +102,7 @@ def climb(run: Training) -> None:
             run.bind,
             run.progress,
             conditioned=config.network.conditioned,
+            keeps=isomer_of(config.system, config.network),
             communicator=run.ranks.communicator,
         ),
     )

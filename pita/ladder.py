@@ -48,7 +48,8 @@ class Work(NamedTuple):
     `generator(name)`: the random numbers of one use. `fit(rung, sets)`: train a model, starting from the
     previous rung's; returns its weights, None if stopped before the end. `bind(weights, beta)`: the model
     they make at an inverse temperature, for sampling. `conditioned`: one model learns every temperature so
-    far, so that `fit` gets the samples of all rungs, hot to cold, and not the current ones alone.
+    far, so that `fit` gets the samples of all rungs, hot to cold, and not the current ones alone. `keeps(x)`:
+    which configurations a ladder is of, (n,) bool, where it is not of all (`pita.isomers`).
     """
 
     generator: Callable[[str], torch.Generator]
@@ -56,6 +57,7 @@ class Work(NamedTuple):
     bind: Callable[[Arrays, float], DiffusionModel]
     progress: Callable[[int, float], None] | None = None
     conditioned: bool = False
+    keeps: Callable[[torch.Tensor], torch.Tensor] | None = None
     communicator: Communicator = ALONE
 
 
@@ -70,7 +72,8 @@ def climb_down(
 ) -> bool:
     """Do what the store still lacks of the ladder; return whether it is complete.
 
-    Saves `samples-<rung>` (x, energy, force, n_energy_evals, trace_* of the way there) and `model-<rung>`
+    Saves `samples-<rung>` (x, energy, force, n_energy_evals, n_left_out where `work.keeps` says which stay,
+    trace_* of the way there) and `model-<rung>`
     (weights, data_variance, variances) for every rung but the coldest. temperatures: unit of E.
     """
     check_ladder(temperatures)
@@ -83,6 +86,8 @@ def climb_down(
                 samples = hot_samples(target, hot, initial, generator=work.generator("initial"))
             else:
                 samples = _arrive(target, rung, (temperatures[rung - 1], hot), descent, store, work)
+            if work.keeps is not None:
+                samples = only_kept(samples, work.keeps)
             store.save(f"samples-{rung}", samples)
         if store.load(f"model-{rung}") is None:
             sets = _training_sets(store, temperatures, rung, conditioned=work.conditioned)
@@ -106,6 +111,15 @@ def hot_samples(
     samples = {"x": run.x, "energy": run.energy, "force": run.force}
     arrays = {name: values.flatten(0, 1).cpu().numpy() for name, values in samples.items()}
     return arrays | {"n_energy_evals": np.array(counted.n_energy_evals)}
+
+
+def only_kept(samples: Arrays, keeps: Callable[[torch.Tensor], torch.Tensor]) -> Arrays:
+    """Return samples without those that are not kept, which are counted; ValueError if none is."""
+    kept = keeps(torch.from_numpy(samples["x"])).numpy()
+    if not kept.any():
+        raise ValueError(f"none of {len(kept)} samples is of the isomer that the ladder is of")
+    rows = {name: samples[name][kept] for name in ("x", "energy", "force")}
+    return samples | rows | {"n_left_out": np.array(int((~kept).sum()))}
 
 
 def as_training_set(samples: Arrays, *, beta: float) -> TrainingSet:

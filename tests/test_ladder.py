@@ -113,6 +113,24 @@ def test_nothing_is_done_twice():
     assert store.saved[4:] == ["model-1"] and learner.fitted == [0, 1, 1]
 
 
+def test_what_a_ladder_is_not_of_is_left_out_of_every_rung_and_counted():
+    store, plain = MemoryStore(), MemoryStore()
+    descent = DescentSettings(n_particles=400, annealing=ANNEALING, landing=LandingSettings())
+    for kept, keeps in ((store, lambda x: x[:, 0, 0] > 0), (plain, None)):
+        work = Analytic().work(conditioned=False)._replace(keeps=keeps)
+        climb_down(Springs(), TEMPERATURES, initial=INITIAL, descent=descent, store=kept, work=work)
+    for rung, n in ((0, 2000), (1, 400)):
+        samples = store.load(f"samples-{rung}")
+        assert (samples["x"][:, 0, 0] > 0).all()
+        assert len(samples["x"]) == len(samples["energy"]) == len(samples["force"])
+        assert len(samples["x"]) + samples["n_left_out"] == n
+        assert 0.3 * n < samples["n_left_out"] < 0.7 * n
+        assert "n_left_out" not in plain.load(f"samples-{rung}")
+    with pytest.raises(ValueError, match="none of 2000 samples"):
+        work = Analytic().work(conditioned=False)._replace(keeps=lambda x: x[:, 0, 0] > 1e6)
+        climb_down(Springs(), TEMPERATURES, initial=INITIAL, descent=descent, store=MemoryStore(), work=work)
+
+
 @pytest.mark.parametrize("stop_at", [[0], [1], [0, 1, 1]])
 def test_stopped_ladder_continues_to_the_same_arrays(stop_at):
     whole, cut, learner = MemoryStore(), MemoryStore(), Analytic(stop_at=stop_at)

@@ -34,9 +34,29 @@ class MolecularGraph:
         return torch.tensor(sorted(near), dtype=torch.long).reshape(-1, 2)
 
     def tetrahedra(self) -> Tensor:
-        """Return the neighbours (n, 4) of the atoms that have four: labelled, they have a hand."""
-        four = [atoms for atoms in self.neighbours() if len(atoms) == 4]
-        return torch.tensor(four, dtype=torch.long).reshape(-1, 4)
+        """Return the neighbours of atoms of four, a hand as they are labelled, and the atom; (n, 5)."""
+        around = self.neighbours()
+        fragments = [[*atoms, centre] for centre, atoms in enumerate(around) if len(atoms) == 4]
+        return torch.tensor(fragments, dtype=torch.long).reshape(-1, 5)
+
+    def torsions(self) -> Tensor:
+        """Return the chains (n, 4) of three bonds, each once."""
+        around = self.neighbours()
+        chains = [
+            (first, *bond, last)
+            for bond in self.bonds
+            for first in around[bond[0]]
+            for last in around[bond[1]]
+            if first != bond[1] and last != bond[0] and first != last
+        ]
+        return torch.tensor(chains, dtype=torch.long).reshape(-1, 4)
+
+    def planar_bonds(self) -> Tensor:
+        """Return two other neighbours of either end, of bonds whose ends have three neighbours; (n, 4)."""
+        around = self.neighbours()
+        planar = [bond for bond in self.bonds if all(len(around[atom]) == 3 for atom in bond)]
+        others = [[atom for a, b in (bond, bond[::-1]) for atom in around[a] if atom != b] for bond in planar]
+        return torch.tensor(others, dtype=torch.long).reshape(-1, 4)
 
     def atom_features(self) -> Tensor:
         """Return the place of each atom in the molecule and its element, one-hot; (n_atoms, n_features)."""

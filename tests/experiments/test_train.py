@@ -91,7 +91,10 @@ def test_weights_hold_every_rung_its_path_and_the_bill(tmp_path, monkeypatch):
         ({"temperatures": "temperatures = [2.0, 1.0, 1.4]"}, r"tiny.toml: system: .*\[2.0, 1.0, 1.4\]"),
         ({"sigma_max": "sigma_max = 9.0"}, "sigma from 0.02 to 10, but training draws it from 0.015 to 9"),
         ({"n_steps": "n_steps = 1.5"}, "tiny.toml: training.first.n_steps: must be a int, got 1.5"),
-        ({"kind": 'kind = "argon"'}, "tiny.toml: system: kind must be one of lennard_jones, got 'argon'"),
+        (
+            {"kind": 'kind = "argon"'},
+            "tiny.toml: system: kind must be one of lennard_jones, peptide, got 'argon'",
+        ),
     ],
 )
 def test_wrong_parameters_are_one_error_that_names_them(tmp_path, monkeypatch, changes, message):

@@ -51,12 +51,14 @@ def test_energy_is_invariant_under_rotation_and_translation_not_reflection(netwo
     assert (energies(network, data * torch.tensor([1.0, 1.0, -1.0])) - before).abs().min() > 1e-3
 
 
-def test_without_tetrahedral_atoms_mirror_images_are_alike(data):
-    torch.manual_seed(3)
-    flat = MolecularScalar(graph=MolecularGraph(GRAPH.elements, GRAPH.bonds[1:]), width=16, depth=2).double()
-    flat.calibrate(data)
+def test_torsions_tell_mirror_images_apart_and_nothing_else_but_hands_does(data):
     mirrored = data * torch.tensor([1.0, 1.0, -1.0])
-    torch.testing.assert_close(energies(flat, mirrored), energies(flat, data), **EXACT)
+    for bonds, alike in ((GRAPH.bonds[1:], False), (GRAPH.bonds[1:4], True)):
+        torch.manual_seed(3)
+        network = MolecularScalar(graph=MolecularGraph(GRAPH.elements, bonds), width=16, depth=2).double()
+        network.calibrate(data)
+        difference = (energies(network, mirrored) - energies(network, data)).abs()
+        assert difference.max() < 1e-10 if alike else difference.min() > 1e-6
 
 
 def test_unlike_atoms_are_told_apart(network, data):
@@ -68,13 +70,46 @@ def test_unlike_atoms_are_told_apart(network, data):
 def test_deviations_are_of_order_one_at_every_noise_level(network, data, sigma):
     noise = mean_free_noise(tuple(data.shape), generator=generator(6), dtype=torch.float64)
     h = torch.full((len(data),), sigma**2, dtype=torch.float64)
-    z = network._deviations(data + sigma * noise, h)
+    z = scaled_deviations(network, data + sigma * noise, h)
     assert (z.std(0) < 1.3).all()
     assert (z.std(0) > 0.5).all()
     assert (z.mean(0).abs() < 0.7).all()
     network.mean_distance.mul_(1.5)  # statistics of another molecule do not do
     if sigma < 0.1:
-        assert network._deviations(data + sigma * noise, h).mean(0).abs().min() > 2
+        assert scaled_deviations(network, data + sigma * noise, h).mean(0).abs().min() > 2
+
+
+def scaled_deviations(network, x, h):
+    return network._deviations(x, h) / (network.variance_distance + 2 * h[:, None]).sqrt()
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.001, 0.03, 0.1])
+def test_whitened_deviations_have_unit_covariance_where_distances_are_independent(network, data, sigma):
+    """Eleven of the twelve distances are: all but the turn of the tail."""
+    noise = mean_free_noise(tuple(data.shape), generator=generator(6), dtype=torch.float64)
+    h = torch.full((len(data),), sigma**2, dtype=torch.float64)
+    deviation = network._deviations(data + sigma * noise, h)[:, network.stiff]
+    covariance = torch.cov(network._whitened(deviation, h).T)
+    values = torch.linalg.eigvalsh(covariance)
+    n_independent = 3 * 6 - 6 - 1
+    assert values[:-n_independent].abs().max() < 1e-10
+    assert values[-n_independent] > 0.6
+    assert values[-1] < 1.5
+    if sigma == 0:
+        torch.testing.assert_close(
+            values[-n_independent:], torch.ones(n_independent).double(), rtol=1e-5, atol=0
+        )
+
+
+def test_no_weights_give_stiff_pairs_a_well_away_from_the_data(network, data):
+    """Whatever W, the form is zero at the mean distances and nowhere below."""
+    h = torch.full((len(data),), 1e-4, dtype=torch.float64)
+    deviation = 5 * torch.randn(len(data), len(network.stiff), generator=generator(8), dtype=torch.float64)
+    gates = 10 * torch.randn(len(data), molecular.N_GATES, generator=generator(9), dtype=torch.float64)
+    with torch.no_grad():
+        network.form.normal_(generator=generator(10))
+    assert network._quadratic(deviation, h, gates).min() > 0
+    assert network._quadratic(0 * deviation, h, gates).abs().max() == 0
 
 
 def test_energy_rises_where_there_are_no_data(network, data, monkeypatch):
@@ -111,8 +146,20 @@ def test_stiff_pairs_are_one_or_two_bonds_apart():
     assert pairs == bonded | {(1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4), (0, 5)}
 
 
+def test_torsions_are_chains_of_three_bonds():
+    assert GRAPH.torsions().tolist() == [[1, 0, 2, 5], [3, 0, 2, 5], [4, 0, 2, 5]]
+    ring = MolecularGraph(tuple("CCC"), ((0, 1), (1, 2), (2, 0)))
+    assert ring.torsions().shape == (0, 4)
+
+
+def test_planar_bonds_join_atoms_of_three_neighbours():
+    bonds = ((0, 1), (0, 2), (0, 3), (1, 4), (1, 5), (5, 6), (5, 7), (5, 8))
+    assert MolecularGraph(tuple("CNOCHCHHH"), bonds).planar_bonds().tolist() == [[2, 3, 4, 5]]
+    assert GRAPH.planar_bonds().shape == (0, 4)
+
+
 def test_tetrahedral_atoms_have_four_neighbours():
-    assert GRAPH.tetrahedra().tolist() == [[1, 2, 3, 4]]
+    assert GRAPH.tetrahedra().tolist() == [[1, 2, 3, 4, 0]]
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 3.0])
@@ -121,23 +168,78 @@ def test_variance_of_a_volume_under_noise(network, data, sigma):
     network.calibrate(x)
     noisy = x + sigma * mean_free_noise(tuple(x.shape), generator=generator(7), dtype=torch.float64)
     powers = torch.tensor([1.0, sigma**2, sigma**4], dtype=torch.float64)
-    expected = (powers @ network.variance_volume + 24 * sigma**6).item()
-    found = network._volumes(noisy)[0].var().item()
+    expected = (powers @ network.variance_volume + 24 * sigma**6)[0].item()
+    found = network._volumes(noisy)[0][:, 0].var().item()
     assert found == pytest.approx(expected, rel=0.03)
     for left_out in range(1, 3):  # and every term counts somewhere
         powers[left_out] = 0
-    assert (powers @ network.variance_volume + 24 * sigma**6).item() != pytest.approx(expected, rel=0.03)
+    assert (powers @ network.variance_volume + 24 * sigma**6)[0].item() != pytest.approx(expected, rel=0.03)
 
 
-def test_probabilities_of_both_hands_sum_to_one(network, data):
-    with torch.no_grad():
-        network.sharpness.weight.zero_()
-        network.sharpness.bias.zero_()
-    h, condition = torch.full((len(data),), 0.5).double(), torch.zeros(len(data), 16).double()
+@pytest.fixture
+def planar():
+    """A network of two planar atoms with two neighbours each, trans: the four atoms 2 to 5, and its data."""
+    shape = [[-0.5, 0, 0], [0.5, 0, 0], [-1, 0.9, 0], [-1, -0.9, 0.2], [1.1, 0.8, 0], [1, -1, -0.1]]
+    x = torch.tensor(shape, dtype=torch.float64)
+    data = remove_mean(x + 0.05 * torch.randn(400, 6, 3, generator=generator(), dtype=torch.float64))
+    torch.manual_seed(3)
+    bonds = ((0, 1), (0, 2), (0, 3), (1, 4), (1, 5))
+    network = MolecularScalar(graph=MolecularGraph(tuple("CNOCHC"), bonds), width=16, depth=2).double()
+    network.calibrate(data)
+    return network, data
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 3.0])
+def test_variance_of_a_product_under_noise(planar, sigma):
+    network, data = planar
+    x = data[:1].expand(200_000, -1, -1)
+    network.calibrate(x)
+    noisy = x + sigma * mean_free_noise(tuple(x.shape), generator=generator(7), dtype=torch.float64)
+    powers = torch.tensor([1.0, sigma**2], dtype=torch.float64)
+    expected = (powers @ network.variance_isomer + 12 * sigma**4).item()
+    found = network._products(noisy)[0].var().item()
+    assert found == pytest.approx(expected, rel=0.03)
+    assert found != pytest.approx(expected - 12 * sigma**4, rel=0.003 if sigma < 0.2 else 0.03)
+    assert found != pytest.approx(12 * sigma**4, rel=0.03 if sigma < 2 else 0.003)
+
+
+def log_odds(network, x, h, condition):
+    read = (network._signed(x, h), torch.zeros(len(x), molecular.N_GATES).double(), condition)
+    return network._handed(x, h, read) + network._isomeric(x, h, condition)
+
+
+@pytest.mark.parametrize(("sigma", "bound"), [(0.7, 0.03), (1.0, 0.03), (1.5, 0.03)])
+def test_log_odds_of_a_hand_are_those_of_a_rigid_fragment_in_any_orientation(network, data, sigma, bound):
+    """Against integrals of exp(tr R^T M) over rotations R, at M and -M, where neither hand is sure."""
+    network.looseness.zero_()
+    noise = mean_free_noise(tuple(data.shape), generator=generator(6), dtype=torch.float64)
+    x, h = data + sigma * noise, torch.full((len(data),), sigma**2, dtype=torch.float64)
+    found = network._log_odds(x, h)[:, 0]
+    fragment = remove_mean(x[:, network.fragments[0]])
+    rotations = random_rotations(40_000, generator=generator(7), dtype=torch.float64)
+    overlap = fragment.mT @ network.shape[0] / sigma**2
+    exponents = torch.einsum("rij,nij->nr", rotations, overlap)
+    exact = exponents.logsumexp(1) - (-exponents).logsumexp(1)
+    doubtful = exact.abs() < 4
+    assert doubtful.sum() > 20
+    assert 1 - torch.corrcoef(torch.stack((found, exact))[:, doubtful])[0, 1] < bound
+    crude = network._volumes(x)[0][:, 0]
+    assert 1 - torch.corrcoef(torch.stack((crude, exact))[:, doubtful])[0, 1] > bound
+
+
+def test_probabilities_of_both_hands_and_of_both_isomers_sum_to_one(network, data, planar):
     mirror = torch.tensor([1.0, 1.0, -1.0])
-    hands = [torch.exp(-network._handed(x, h, condition)) for x in (data, data * mirror)]
-    torch.testing.assert_close(sum(hands), torch.ones_like(hands[0]))
-    assert hands[0].mean() > 0.9
+    flat, trans = planar
+    cis = trans.clone()
+    cis[:, [2, 3]] = trans[:, [3, 2]]  # exchanged places
+    for asked, shown, other in ((network, data, data * mirror), (flat, trans, cis)):
+        with torch.no_grad():
+            asked.sharpness.weight.zero_()
+            asked.sharpness.bias.zero_()
+        h, condition = torch.full((len(data),), 0.5).double(), torch.zeros(len(data), 16).double()
+        probabilities = [torch.exp(-log_odds(asked, x, h, condition)) for x in (shown, other)]
+        torch.testing.assert_close(sum(probabilities), torch.ones_like(probabilities[0]))
+        assert probabilities[0].mean() > 0.85
 
 
 def test_features_name_place_and_element():
