@@ -55,6 +55,8 @@ METHODS = {
 TITLES = {
     "reference": "reference",
     "pita": "PITA",
+    "pita_unrelaxed": "PITA, no moves",
+    "pita_bridge": "PITA, bridge",
     "pita_feynman_kac": "PITA, Feynman-Kac",
     "fkc_end": "resampled at the end",
     "score_scaling": "no weights",

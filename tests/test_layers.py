@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 GROUPS = {
     "mathematics": "units compiled geometry orientation log_weights resampling schedules convergence",
     "physics": "targets systems peptide residues system_arrays",
-    "networks": "networks",
+    "networks": "networks isomers",
     "learning": "losses objective training_set frame stiff_target data module training",
     "sampling": "mcmc langevin tempering population space distributed annealing evaluation weightings "
     "smc landing bridge",
