@@ -20,7 +20,21 @@ from pita.geometry import mean_free_noise, random_rotations, remove_mean
 from pita.stiff_target import N_BATCHES, StiffTarget
 from pita.training_set import TrainingSet, check_set, force_variance, shares
 
+N_LEVELS = 8  # of noise at which energies are pinned: each has a gauge of its own
+COPIES = 2  # of every configuration, for the hands: the cross entropy is cheap beside the denoising
 FIT_FROM = 2**40  # number of a batch that no training reaches
+
+
+class Pinned(NamedTuple):
+    """Configurations x (N, n_atoms, 3) of which the reduced energy U_h(x) (N,) is known up to a gauge.
+
+    The gauge is one number for each of N_LEVELS noise levels, `level` (N,).
+    """
+
+    x: Tensor
+    h: Tensor
+    energy: Tensor
+    level: Tensor
 
 
 class NoisyBatch(NamedTuple):
@@ -29,7 +43,9 @@ class NoisyBatch(NamedTuple):
     rung counts the training sets. reduced_energy (N,) and reduced_force (N, n_atoms, 3): beta E and -beta
     grad E of x0, with the restraint of the frame, or None. force_variance (N,): mean square of beta grad E
     per degree of freedom in the row's training set, or None. target (N, n_atoms, 3): what denoising regresses
-    on in place of x0, of the same mean given x (`pita.stiff_target`), or None.
+    on in place of x0, of the same mean given x (`pita.stiff_target`), or None. hands_x (N, COPIES, n_atoms,
+    3), hands_h (N, COPIES): x0 under other noise, of which the hands of a molecule are learned, or None.
+    pinned: configurations whose energy U_h is known, or None.
     """
 
     x0: Tensor
@@ -41,6 +57,9 @@ class NoisyBatch(NamedTuple):
     reduced_force: Tensor | None
     force_variance: Tensor | None
     target: Tensor | None = None
+    hands_x: Tensor | None = None
+    hands_h: Tensor | None = None
+    pinned: Pinned | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +69,9 @@ class NoiseSettings:
     ln sigma is uniform between the bounds, in the unit of x; `rotate`: turn every configuration at random.
     `frame`: turn every configuration onto a reference instead, and from there by a random rotation of density
     exp(-beta stiffness (1 - cos theta)), `stiffness` in the unit of E, or not at all where it is None.
-    `stiff`: batches get a `target` from the bonds and angles of the molecule.
+    `stiff`: batches get a `target` from the bonds and angles of the molecule. `hands`: the bounds of sigma
+    between which hands are learned, where they are neither sure nor lost; None where there are none. `pin`:
+    the bounds of sigma between which energies under noise are known from the stiff pairs, or None.
     """
 
     batch_size: int
@@ -60,12 +81,19 @@ class NoiseSettings:
     frame: bool = False
     stiffness: float | None = None
     stiff: bool = False
+    hands: tuple[float, float] | None = None
+    pin: tuple[float, float] | None = None
 
     def __post_init__(self):
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be positive, got {self.batch_size}")
         if not 0 < self.sigma_min < self.sigma_max < math.inf:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
+        for name, bounds in (("hands", self.hands), ("pin", self.pin)):
+            if bounds is not None and not 0 < bounds[0] < bounds[1] < math.inf:
+                raise ValueError(f"need 0 < {name}[0] < {name}[1], got {bounds}")
+        if self.pin is not None and not self.stiff:
+            raise ValueError("pin needs stiff: energies under noise are those of stiff pairs")
         if self.rotate and self.frame:
             raise ValueError("rotate and frame exclude each other, got both")
         if self.stiffness is not None and not (self.frame and 0 < self.stiffness < math.inf):
@@ -135,7 +163,8 @@ class NoisyBatches(IterableDataset):
 
     def batch(self, step: int) -> NoisyBatch:
         """Batch number `step`, all ranks' rows."""
-        draw, turn, noise, level = (_generator(s) for s in np.random.SeedSequence((self.seed, step)).spawn(4))
+        seeds = np.random.SeedSequence((self.seed, step)).spawn(6)
+        draw, turn, noise, level, hands, pin = (_generator(each) for each in seeds)
         n, settings = self.settings.batch_size, self.settings
         uniform = torch.rand(n, generator=draw, dtype=torch.float64) * self.cumulative[-1]
         rows = torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.x) - 1)
@@ -146,12 +175,28 @@ class NoisyBatches(IterableDataset):
             x0, force = x0 @ rotation.mT, None if force is None else force @ rotation.mT
         if self.frame is not None:
             energy, force = self.frame.restrained(x0, energy, force, beta)
-        span = math.log(settings.sigma_max / settings.sigma_min)
-        sigma = settings.sigma_min * torch.exp(span * torch.rand(n, generator=level))
+        sigma = _log_uniform((n,), (settings.sigma_min, settings.sigma_max), level)
         x = x0 + sigma[:, None, None] * mean_free_noise(tuple(x0.shape), generator=noise)
         h = sigma.square()
         target = None if self.stiff is None else self.stiff(x0, x, h, force)
-        return NoisyBatch(x0, x, h, beta, rung, energy, force, _at(self.force_variance, rung), target)
+        batch = NoisyBatch(x0, x, h, beta, rung, energy, force, _at(self.force_variance, rung), target)
+        if settings.hands is not None:
+            batch = _with_hands(batch, settings.hands, hands)
+        if settings.pin is None or self.stiff is None:  # which is fitted on batches without
+            return batch
+        return batch._replace(pinned=self._pinned(batch, pin))
+
+    def _pinned(self, batch: NoisyBatch, generator: torch.Generator) -> Pinned:
+        """Return every configuration of the batch under a little noise, with its energy there."""
+        if batch.reduced_energy is None or batch.reduced_force is None:
+            raise ValueError("pinned energies need energies and forces in every training set")
+        low, high = self.settings.pin
+        level = torch.arange(len(batch.x0)) % N_LEVELS
+        h = (low * (high / low) ** (level / (N_LEVELS - 1))).square()
+        noise = mean_free_noise(tuple(batch.x0.shape), generator=generator)
+        x = batch.x0 + h.sqrt()[:, None, None] * noise
+        energy = self.stiff.noisy_energy(batch.x0, x, h, batch.reduced_energy, batch.reduced_force)
+        return Pinned(x, h, energy, level)
 
     def __iter__(self) -> Iterator[NoisyBatch]:
         """Yield this rank's and this worker's share of the batches."""
@@ -185,7 +230,25 @@ def rows_of_rank(batch: NoisyBatch, *, rank: int, n_ranks: int) -> NoisyBatch:
     """The rows of a batch that one rank trains on; over all ranks every row occurs once."""
     if len(batch.h) % n_ranks:
         raise ValueError(f"batch_size must be a multiple of the ranks, got {len(batch.h)} and {n_ranks}")
-    return NoisyBatch(*(None if values is None else values[rank::n_ranks] for values in batch))
+
+    def share(values: Tensor | Pinned | None) -> Tensor | Pinned | None:
+        if isinstance(values, Pinned):
+            return Pinned(*map(share, values))
+        return None if values is None else values[rank::n_ranks]
+
+    return NoisyBatch(*map(share, batch))
+
+
+def _with_hands(batch: NoisyBatch, bounds: tuple[float, float], generator: torch.Generator) -> NoisyBatch:
+    n, n_atoms, _ = batch.x0.shape
+    sigma = _log_uniform((n, COPIES), bounds, generator)
+    noise = mean_free_noise((n, COPIES, n_atoms, 3), generator=generator)
+    return batch._replace(hands_x=batch.x0[:, None] + sigma[..., None, None] * noise, hands_h=sigma.square())
+
+
+def _log_uniform(shape: tuple[int, ...], bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
+    span = math.log(bounds[1] / bounds[0])
+    return bounds[0] * torch.exp(span * torch.rand(shape, generator=generator))
 
 
 def _at(values: Tensor | None, rows: Tensor) -> Tensor | None:

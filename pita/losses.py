@@ -9,6 +9,7 @@ losses by its own denoiser, x - h grad U.
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 
 def denoising_score_matching(denoised: Tensor, x0: Tensor, h: Tensor) -> Tensor:
@@ -49,6 +50,17 @@ def blended_score_matching(
     share = _per_configuration(1 / (1 + h * force_variance))
     forced = x + _per_configuration(h) * reduced_force
     return _weighted_square(denoised - x0 - share * (forced - x0), h).mean()
+
+
+def hand_cross_entropy(log_odds: Tensor) -> Tensor:
+    """Mean of softplus(-L) over the batch, summed over hands: the cross entropy of noisy data and their
+    mirror images, each as likely as the other.
+
+    L is odd under reflection, so that what it says of the data it says of their mirror images too; least
+    where L = log p(x) / p(mirror image of x), of configurations with twins in place. log_odds: (N, n_hands)
+    -> scalar.
+    """
+    return softplus(-log_odds).sum(1).mean()
 
 
 def distillation(energy_denoised: Tensor, score_denoised: Tensor, h: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pita import losses
 from pita.compiled import Compiled
-from pita.data import NoisyBatch
+from pita.data import N_LEVELS, NoisyBatch
 from pita.networks import DiffusionModel
 
 Objective = Callable[[NoisyBatch], dict[str, Tensor]]
@@ -20,7 +20,8 @@ class LossSettings:
     `score`, `energy`: denoising by either head; with `blend`, its regression target is the mixture of the
     clean configuration and the force that has the least variance. `target`: target score matching by every
     head, where h < `target_h_max`. `distill`: the energy head onto the score head. `pin`: U at h = `pin_h`
-    against beta E, where beta E < `pin_energy_max`. Both h in the squared length of the model.
+    against beta E, where beta E < `pin_energy_max`; of batches with energies under noise, against those.
+    Both h in the squared length of the model. `hands`: cross entropy of the hands of a molecule.
     """
 
     score: float = 0.0
@@ -28,13 +29,14 @@ class LossSettings:
     target: float = 0.0
     distill: float = 0.0
     pin: float = 0.0
+    hands: float = 0.0
     blend: bool = False
     target_h_max: float = 0.04
     pin_h: float = 1e-4
     pin_energy_max: float = 1e3
 
     def __post_init__(self):
-        weights = (self.score, self.energy, self.target, self.distill, self.pin)
+        weights = (self.score, self.energy, self.target, self.distill, self.pin, self.hands)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError(f"weights must be non-negative and not all zero, got {self}")
 
@@ -51,6 +53,8 @@ def check_losses(model: DiffusionModel, settings: LossSettings) -> None:
         model.energy_head is not None and not trains_energy
     ):
         raise ValueError(f"a head of the model is trained by none of the losses {settings}")
+    if settings.hands and not model.has_hands:
+        raise ValueError(f"the model has no hands for the losses {settings}")
 
 
 def make_objective(
@@ -71,6 +75,8 @@ def make_objective(
             terms["distill"] = settings.distill * losses.distillation(
                 denoised["energy"], denoised["score"], scaled.h
             )
+        if settings.hands:
+            terms["hands"] = settings.hands * _hands(model, batch)
         if settings.pin:
             terms["pin"] = settings.pin * _pinned(model, batch, settings, n_rungs=n_rungs)
         return terms
@@ -86,6 +92,8 @@ def in_unit(batch: NoisyBatch, length: float) -> NoisyBatch:
         x=batch.x / length,
         target=None if batch.target is None else batch.target / length,
         h=batch.h / length**2,
+        hands_x=None if batch.hands_x is None else batch.hands_x / length,
+        hands_h=None if batch.hands_h is None else batch.hands_h / length**2,
         reduced_force=None if force is None else force * length,
         force_variance=None if variance is None else variance * length**2,
     )
@@ -130,7 +138,25 @@ def _denoising(denoised: Tensor, batch: NoisyBatch, settings: LossSettings) -> T
     )
 
 
+def _hands(model: DiffusionModel, batch: NoisyBatch) -> Tensor:
+    if batch.hands_x is None:
+        raise ValueError("learning hands needs batches with noise for them")
+    x, h = batch.hands_x.flatten(0, 1), batch.hands_h.flatten()
+    beta = batch.beta[:, None].expand_as(batch.hands_h).flatten()
+    return losses.hand_cross_entropy(model.log_odds(x, h, beta))
+
+
 def _pinned(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings, *, n_rungs: int) -> Tensor:
+    if batch.pinned is not None:
+        x, h, energy, level = batch.pinned
+        return losses.energy_pinning(
+            model.energy(x, h, batch.beta),
+            energy,
+            level,
+            n_rungs=N_LEVELS,
+            n_dof=3 * (x.shape[1] - 1),
+            reduced_energy_max=settings.pin_energy_max,
+        )
     if batch.reduced_energy is None:
         raise ValueError("energy pinning needs energies in every training set")
     return losses.energy_pinning(

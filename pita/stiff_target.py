@@ -14,6 +14,13 @@ stiff modes, whose forces are large, and soft ones; a bond is 1000 times stiffer
 over stiff pairs p, with c_p the variance of their distance r_p in the data, and K taken at the noisy x, where
 its directions blur as the noise grows; the share a(h), one for each of a few ranges of h, is the one that
 leaves the least variance on the data.
+
+A harmonic energy of Hessian K is known under noise too. With f = beta f(x0), d = x - x0, A = (1 + h K)^-1,
+
+    U_h(x) = beta E(x0) - h f.A f / 2 - f.A d + d.K A d / 2 + log det(1 + h K) / 2 + const,
+
+whatever x0 the noise came from: `noisy_energy`, with K at x0. It holds for a molecule as long as the noise is
+small beside everything but bonds and angles.
 """
 
 import math
@@ -43,6 +50,25 @@ class StiffTarget:
         """Return x0 + A u; x0, x, reduced_force = beta f(x0): (N, n_atoms, 3), h: (N,) -> as x0."""
         share = self.shares[self._range(h)][:, None, None]
         return x0 + share * self._damped(x0, x, h, reduced_force)
+
+    def noisy_energy(
+        self, x0: Tensor, x: Tensor, h: Tensor, reduced_energy: Tensor, reduced_force: Tensor
+    ) -> Tensor:
+        """Return U_h(x) of the harmonic energy with value, force and K of x0, up to a constant.
+
+        x0, x, reduced_force = beta f(x0): (N, n_atoms, 3), h, reduced_energy = beta E(x0): (N,) -> (N,).
+        """
+        rows = self._scaled_gradients(x0)
+        matrix = h[:, None, None] * (rows.mT @ rows) + torch.eye(rows.shape[-1], dtype=x.dtype)
+        root = torch.linalg.cholesky(matrix)
+        force, moved = reduced_force.flatten(1), (x - x0).flatten(1)
+        solved = torch.cholesky_solve(torch.stack((force, moved), dim=2), root)
+        damped_force, damped_move = solved.unbind(2)
+        # K A d = (d - A d) / h, and log det is twice the sum over the root.
+        curved = (moved * (moved - damped_move)).sum(1) / (2 * h)
+        log_det = root.diagonal(dim1=1, dim2=2).log().sum(1)
+        pulled = (damped_force * (h[:, None] * force / 2 + moved)).sum(1)
+        return reduced_energy - pulled + curved + log_det
 
     def fit(self, samples: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
         """Set the shares to the least-squares ones on batches (x0, x, h, reduced_force)."""

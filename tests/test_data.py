@@ -3,6 +3,8 @@ distribution.
 """
 
 import itertools
+import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -63,6 +65,24 @@ def test_noise_has_the_stated_law():
     noise = (batch.x - batch.x0) / batch.h.sqrt()[:, None, None]
     assert noise.mean(1).abs().max() < 1e-4
     assert noise.square().sum((1, 2)).mean().item() == pytest.approx(9, rel=0.02)
+
+
+def test_noise_of_hands_has_bounds_of_its_own_and_leaves_the_rest_as_it_is():
+    plain = NoiseSettings(batch_size=2000, sigma_min=0.02, sigma_max=5.0, rotate=False)
+    without, batch = (
+        NoisyBatches([training_set()], settings, seed=3).batch(1)
+        for settings in (plain, replace(plain, hands=(0.1, 1.0)))
+    )
+    assert without.hands_x is None and without.hands_h is None
+    assert torch.equal(batch.x, without.x) and torch.equal(batch.h, without.h)
+    assert batch.hands_h.min() >= 0.1**2 and batch.hands_h.max() <= 1.0
+    # ln sigma uniform over ln 10: mean ln 0.316, standard error 0.66 / sqrt(4,000) = 0.01.
+    assert batch.hands_h.log().mean().item() / 2 == pytest.approx(math.log(0.1) / 2, abs=0.04)
+    noise = (batch.hands_x - batch.x0[:, None]) / batch.hands_h.sqrt()[..., None, None]
+    assert noise.square().sum((2, 3)).mean().item() == pytest.approx(9, rel=0.03)
+    assert not torch.allclose(batch.hands_x[:, 0], batch.hands_x[:, 1])
+    with pytest.raises(ValueError, match=r"hands\[0\] < hands\[1\], got \(1.0, 0.1\)"):
+        replace(plain, hands=(1.0, 0.1))
 
 
 def test_rotation_turns_configuration_and_force_together_and_properly():

@@ -1,5 +1,7 @@
 """Proves that each loss is least at the truth, exact for Gaussian data, and flows only where it should."""
 
+import math
+
 import pytest
 import torch
 
@@ -33,6 +35,17 @@ def test_the_exact_denoiser_minimises_denoising_score_matching(gaussian):
     expected = ((h + 1) / (1 + BETA * h)).mean()
     assert least.item() == pytest.approx(expected.item(), rel=0.01)
     assert (least * N_DOF / (3 * N_ATOMS)).item() != pytest.approx(expected.item(), rel=0.01)
+
+
+def test_cross_entropy_of_hands_is_least_at_the_log_odds_of_two_gaussians():
+    """Data are +1 with noise; -1 is its mirror image, and 2 x / h the log-odds of one against the other."""
+    h = 0.7
+    noise = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    exact = 2 * (1 + h**0.5 * noise) / h
+    least = losses.hand_cross_entropy(exact)
+    for wrong in (0.8, 1.25):
+        assert losses.hand_cross_entropy(wrong * exact) > least + 0.001
+    assert losses.hand_cross_entropy(0 * exact).item() == pytest.approx(2 * math.log(2))  # two hands, no idea
 
 
 def test_target_score_matching_has_the_same_minimum_and_less_noise_at_small_h(gaussian):

@@ -1,9 +1,11 @@
 """Proves that the target of least variance has the right mean given x, and little variance."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from pita.data import NoiseSettings, NoisyBatches
+from pita.data import N_LEVELS, NoiseSettings, NoisyBatches, rows_of_rank
 from pita.geometry import mean_free_noise, remove_mean
 from pita.stiff_target import StiffTarget
 from pita.training_set import TrainingSet
@@ -90,6 +92,72 @@ def test_fitted_shares_leave_less_variance_where_directions_blur():
     after = mean_square(mixture(x0, x, h, force) - exact_mean(x, h[0]))
     assert after < 0.7 * before
     assert after <= mean_square(x0 - exact_mean(x, h[0]))
+
+
+def reduced_energy(x):
+    displacement = x - remove_mean(SITES)
+    stretch = displacement[:, 0, 0] - displacement[:, 1, 0]
+    return SOFT * displacement.square().sum((1, 2)) / 2 + STIFF * stretch.square() / 2
+
+
+def exact_noisy_energy(x, h):
+    """-log p_h(x) of the Gaussian, up to a constant of h: five soft directions and the stretch."""
+    displacement = x - remove_mean(SITES)
+    stretch = (displacement[:, 0, 0] - displacement[:, 1, 0]) / 2**0.5
+    soft = displacement.square().sum((1, 2)) - stretch.square()
+    narrow = 1 / (SOFT + 2 * STIFF)
+    return soft / (1 / SOFT + h) / 2 + stretch.square() / (narrow + h) / 2
+
+
+@pytest.mark.parametrize(("sigma", "bound"), [(0.0002, 0.05), (0.001, 0.2)])
+def test_energy_under_noise_is_known_whatever_the_clean_configuration(sigma, bound):
+    """Noise times the softer springs, which are left out, is at most 0.01; times the bond 8.
+
+    Pairs turn with the molecule and the bond of this Gaussian does not: most of the error.
+    """
+    x0, x, h, force = noisy(4000, sigma)
+    found = target(x0).noisy_energy(x0, x, h, reduced_energy(x0), force)
+    exact = exact_noisy_energy(x, h[0])
+    assert (found - exact).std() < bound
+    # Of the bond, whose curvature the pairs know; no part of the formula is idle.
+    assert (reduced_energy(x0) - exact).std() > 5 * (found - exact).std()
+    still = target(x0).noisy_energy(x0, x0, h, reduced_energy(x0), force)
+    assert (still - exact).std() > 5 * (found - exact).std()
+
+
+def test_energies_under_noise_differ_by_their_determinants():
+    """Between noise levels: -log of the ratio of the two norms of the Gaussian."""
+    x0, _, h, force = noisy(10, 0.001)
+    energies = [target(x0).noisy_energy(x0, x0, each * h, 0 * h, 0 * force) for each in (1e-3, 1.0)]
+    stiffness = 1 / (x0[:, 0] - x0[:, 1]).norm(dim=-1).var()
+    expected = 0.5 * torch.log((1 + 2 * stiffness * h) / (1 + 2e-3 * stiffness * h))
+    torch.testing.assert_close(energies[1] - energies[0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_batches_carry_pinned_energies():
+    x, force = draw(500)
+    sets = [TrainingSet(x, 1.0, reduced_energy(x), force)]
+    settings = replace(STIFF_NOISE, pin=(0.0002, 0.001))
+    batch = NoisyBatches(sets, settings, seed=3, stiff_pairs=PAIRS).batch(0)
+    pinned = batch.pinned
+    assert pinned.h.min().sqrt().item() == pytest.approx(0.0002)
+    assert pinned.h.max().sqrt().item() == pytest.approx(0.001)
+    assert len(pinned.h.unique()) == len(pinned.level.unique()) == N_LEVELS
+    error = exact_noisy_energy(pinned.x, pinned.h) - pinned.energy
+    for level in range(N_LEVELS):
+        assert error[pinned.level == level].std() < 0.3
+    parts = [rows_of_rank(batch, rank=rank, n_ranks=2).pinned for rank in range(2)]
+    assert torch.equal(torch.stack([part.energy for part in parts], dim=1).flatten(), pinned.energy)
+    bare = NoisyBatches(sets, STIFF_NOISE, seed=3, stiff_pairs=PAIRS).batch(0)
+    assert bare.pinned is None
+    assert torch.equal(bare.target, batch.target)
+
+
+def test_pinned_energies_need_stiff_pairs_and_energies():
+    with pytest.raises(ValueError, match="pin needs stiff"):
+        replace(STIFF_NOISE, stiff=False, pin=(0.1, 0.2))
+    with pytest.raises(ValueError, match=r"pin\[0\] < pin\[1\], got \(0.2, 0.1\)"):
+        replace(STIFF_NOISE, pin=(0.2, 0.1))
 
 
 def test_batches_carry_the_target():

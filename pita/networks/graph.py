@@ -39,17 +39,29 @@ class MolecularGraph:
         fragments = [[*atoms, centre] for centre, atoms in enumerate(around) if len(atoms) == 4]
         return torch.tensor(fragments, dtype=torch.long).reshape(-1, 5)
 
-    def torsions(self) -> Tensor:
-        """Return the chains (n, 4) of three bonds, each once."""
-        around = self.neighbours()
-        chains = [
-            (first, *bond, last)
-            for bond in self.bonds
-            for first in around[bond[0]]
-            for last in around[bond[1]]
-            if first != bond[1] and last != bond[0] and first != last
-        ]
-        return torch.tensor(chains, dtype=torch.long).reshape(-1, 4)
+    def twins(self) -> set[int]:
+        """Return the atoms that nothing but their label tells from another one with a common neighbour."""
+        around, kind = self.neighbours(), list(self.elements)
+        for _ in self.elements:  # kinds of neighbours, of their neighbours, and so on
+            names = [(own, *sorted(kind[other] for other in around[atom])) for atom, own in enumerate(kind)]
+            order = sorted(set(names))
+            kind = [str(order.index(name)) for name in names]
+        beside = [{other for middle in atoms for other in around[middle]} for atoms in around]
+        return {
+            atom for atom in range(len(kind)) if any(kind[o] == kind[atom] for o in beside[atom] - {atom})
+        }
+
+    def stereocentres(self) -> list[int]:
+        """Return the atoms of four neighbours no two of which are twins."""
+        around, twins = self.neighbours(), self.twins()
+        return [atom for atom, atoms in enumerate(around) if len(atoms) == 4 and not twins & set(atoms)]
+
+    def within(self, atom: int, n_bonds: int) -> list[int]:
+        """Return the other atoms at most so many bonds away, in order."""
+        around, reached = self.neighbours(), {atom}
+        for _ in range(n_bonds):
+            reached |= {other for each in reached for other in around[each]}
+        return sorted(reached - {atom})
 
     def planar_bonds(self) -> Tensor:
         """Return two other neighbours of either end, of bonds whose ends have three neighbours; (n, 4)."""

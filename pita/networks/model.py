@@ -81,6 +81,11 @@ class DiffusionModel(nn.Module):
             if isinstance(module, MolecularScalar):
                 module.calibrate(x / self.length)
 
+    @property
+    def has_hands(self) -> bool:
+        """Whether the energy knows the hands of a molecule."""
+        return isinstance(getattr(self.energy_head, "network", None), MolecularScalar)
+
     def denoise(self, x: Tensor, h: Condition, beta: Condition | None = None) -> Tensor:
         """Mean of the clean configuration given x; (N, n_atoms, 3)."""
         if self.score_head is None:
@@ -98,6 +103,13 @@ class DiffusionModel(nn.Module):
         if self.energy_head is None:
             raise ValueError("this model has no energy head")
         return self.energy_head(*self._scaled(x, h), self._log_beta(beta, x))
+
+    def log_odds(self, x: Tensor, h: Condition, beta: Condition | None = None) -> Tensor:
+        """Log-odds of the hands that the data show against their mirror images, (N, n_hands)."""
+        if not self.has_hands:
+            raise ValueError("only molecular networks have hands")
+        y, scaled = self._scaled(x, h)
+        return self.energy_head.log_odds(y, scaled, self._log_beta(beta, x))
 
     def energy_score(self, x: Tensor, h: Condition, beta: Condition | None = None) -> Tensor:
         """-grad U, the score that the energy implies; (N, n_atoms, 3)."""

@@ -62,6 +62,10 @@ class ScalarEnergyHead(nn.Module):
         scaled = x * _per_configuration(c_in)
         return scaled.square().sum((1, 2)) / 2 + c_in * self.network(h.log() / 8, scaled, log_beta)
 
+    def log_odds(self, x: Tensor, h: Tensor, log_beta: Tensor | None = None) -> Tensor:
+        """Log-odds of the hands of a network that has them; (N, n_hands)."""
+        return self.network.log_odds(h.log() / 8, x * _per_configuration((1 + h).rsqrt()), log_beta)
+
 
 def _per_configuration(values: Tensor) -> Tensor:
     return values[:, None, None]
