@@ -187,16 +187,16 @@ class NoisyBatches(IterableDataset):
         return batch._replace(pinned=self._pinned(batch, pin))
 
     def _pinned(self, batch: NoisyBatch, generator: torch.Generator) -> Pinned:
-        """Return every configuration of the batch under a little noise, with its energy there."""
+        """Return every second configuration of the batch under a little noise, with its energy there."""
         if batch.reduced_energy is None or batch.reduced_force is None:
             raise ValueError("pinned energies need energies and forces in every training set")
         low, high = self.settings.pin
-        level = torch.arange(len(batch.x0)) % N_LEVELS
+        x0, known = batch.x0[::2], (batch.reduced_energy[::2], batch.reduced_force[::2])
+        level = torch.arange(len(x0)) % N_LEVELS
         h = (low * (high / low) ** (level / (N_LEVELS - 1))).square()
-        noise = mean_free_noise(tuple(batch.x0.shape), generator=generator)
-        x = batch.x0 + h.sqrt()[:, None, None] * noise
-        energy = self.stiff.noisy_energy(batch.x0, x, h, batch.reduced_energy, batch.reduced_force)
-        return Pinned(x, h, energy, level)
+        noise = mean_free_noise(tuple(x0.shape), generator=generator)
+        x = x0 + h.sqrt()[:, None, None] * noise
+        return Pinned(x, h, self.stiff.noisy_energy(x0, x, h, *known), level)
 
     def __iter__(self) -> Iterator[NoisyBatch]:
         """Yield this rank's and this worker's share of the batches."""

@@ -46,7 +46,7 @@ REACH = 3  # bonds from a stereocentre to what is evidence of its hand
 WIDTH = 96  # of F
 PRODUCT_OF_NOISE = 12.0  # mean square of q of four points that are noise of variance 1
 VOLUME_OF_NOISE = 24.0  # mean square of the triple product of four points that are noise of variance 1
-N_BUMPS, LARGEST = 9, 8.0  # bumps of an even function of L, and the L of the last
+N_BUMPS, LARGEST = 9, 8.0  # bumps of an even function of L, and the L of the last and of all
 HELD, HELD_POWER = 3.5, 8  # where, and how sharply, a deviation is held
 
 
@@ -167,7 +167,8 @@ class HandWells(nn.Module):
     """Functions of log-odds that are even, zero at the start: bumps at +-L and ln(2 cosh(L / 2)).
 
     Where a hand is sure, the density of both hands together has a well for either along L, sharper than
-    potentials of distances can be.
+    potentials of distances can be. L is bounded by LARGEST: that of a strained fragment has no bound, and
+    energies that fall with it were wells 70 kT deep.
     """
 
     def __init__(self, n_hands: int, *, n_gates: int) -> None:
@@ -177,6 +178,7 @@ class HandWells(nn.Module):
 
     def forward(self, log_odds: Tensor, gates: Tensor) -> Tensor:
         """log_odds (N, n_hands), gates (N, n_gates) -> (N,)."""
+        log_odds = LARGEST * torch.tanh(log_odds / LARGEST)
         up, down = ((sign * log_odds)[..., None] - self.centres for sign in (1, -1))
         bumps = torch.exp(-0.5 * up.square()) + torch.exp(-0.5 * down.square())
         cosh = softplus(-log_odds) + 0.5 * log_odds
