@@ -15,8 +15,9 @@ from pita.annealing import AnnealedPath, AnnealingSettings, level_variances
 from pita.bridge import BridgeSettings, Interpolation, cross
 from pita.distributed import Communicator, SingleProcess
 from pita.evaluation import DiffusionModel
+from pita.islands import anneal_islands
 from pita.landing import Landed, LandingSettings, land
-from pita.smc import Annealed, Particles, anneal
+from pita.smc import Annealed, Particles
 from pita.space import ParticleSpace
 from pita.targets.base import Target
 from pita.targets.counted import CountedTarget
@@ -29,13 +30,15 @@ ALONE = SingleProcess()
 class DescentSettings:
     """One temperature step: `n_particles` annealed, then landed on the target, or not.
 
-    `bridge`: landed in several steps with moves between, in place of the one step of `landing`.
+    `n_islands`: independent populations that share them (`pita.islands`). `bridge`: landed in several steps
+    with moves between, in place of the one step of `landing`.
     `n_fit`: samples on which the variances of the path's kernels are fitted, 0 for the plain data variance.
     `compiled`: the model runs through torch.compile, a minute once; not worth it for a few steps.
     """
 
     n_particles: int
     annealing: AnnealingSettings
+    n_islands: int = 1
     landing: LandingSettings | None = None
     bridge: BridgeSettings | None = None
     n_fit: int = 0
@@ -118,10 +121,11 @@ def descend(
     """
     generator, progress = work
     counted = CountedTarget(target)
-    annealed = anneal(
+    annealed = anneal_islands(
         model,
         path,
         n_particles=settings.n_particles,
+        n_islands=settings.n_islands,
         generator=generator,
         progress=progress,
         compiled=settings.compiled,

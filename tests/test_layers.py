@@ -17,7 +17,7 @@ GROUPS = {
     "networks": "networks isomers",
     "learning": "losses objective training_set frame stiff_target data module training",
     "sampling": "mcmc langevin tempering population space distributed annealing evaluation weightings "
-    "smc landing bridge",
+    "smc islands landing bridge",
     "composition": "hot_start descent ladder baselines results",
     "judgement": "metrics",
 }

@@ -24,8 +24,8 @@ which G vanishes (six angles about one atom are not independent) are left out.
 
 No sample shows what lies beyond the data, and weights of annealed particles draw them into whatever wells the
 learned energy has there. So a wall rises beyond |z| = 3, potentials and messages read z held within 3.5, and
-what messages and the perceptron add is bounded. Samples must be of one isomer (`pita.isomers`): of a mixture
-with few in cis, those few are ten standard deviations away.
+what messages add is not below zero, atom by atom, and what the perceptron adds is bounded. Samples must be of
+one isomer (`pita.isomers`): of a mixture with few in cis, those few are ten standard deviations away.
 
 Distances are the same for a molecule and its mirror image. The hands of the molecule, and cis or trans of its
 planar bonds, enter by their log-odds L (`pita.networks.handedness`), as the sum of softplus(-L), at full
@@ -46,7 +46,6 @@ from pita.networks.pairwise import FlatLinear
 N_GAUSSIANS = 16
 WALL, WALL_STRENGTH = 3.0, 4.0
 REDUNDANT = 0.1  # eigenvalues of G below (a free distance has 2) belong to distances that depend on others
-ATOM_BOUND = 2.0  # what messages may add to or take from the energy, per atom
 WHOLE_WIDTH, WHOLE_BOUND = 128, 10.0  # of the perceptron on all distances, and what it may add or take
 CORE = 1e-6  # added to squared distances (scaled unit): a distance has no derivative at zero
 N_GATES = 6  # functions of the noise level by which matrices and potentials vary
@@ -207,4 +206,4 @@ class MolecularScalar(nn.Module):
             atoms = atoms + self.updates[layer](messages / (n_atoms - 1) ** 0.5)
         described = torch.cat((atoms, condition[:, None].expand(-1, n_atoms, -1)), dim=-1)
         each = self.readout(described)
-        return ATOM_BOUND * torch.tanh(each / ATOM_BOUND).sum((1, 2))
+        return softplus(each).sum((1, 2))

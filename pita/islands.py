@@ -1,0 +1,82 @@
+"""Several independent populations in place of one: an island model (Verge et al., Stat. Comput. 25, 2015).
+
+Resampling within one population is global: a single particle that finds a well of the learned energy, where
+the density at a later level or the target has none, becomes the ancestor of all. Resampled within islands, it
+takes one of them. Each island estimates its own integral, and its particles carry that estimate in their
+weights: all weights together are as unbiased as those of one population, and what the target says of the well
+at the end, its island's weights lose.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from pita.annealing import AnnealedPath
+from pita.evaluation import DiffusionModel
+from pita.log_weights import log_mean_exp
+from pita.smc import Annealed, Particles, Trace, anneal
+
+
+def anneal_islands(
+    model: DiffusionModel,
+    path: AnnealedPath,
+    *,
+    n_particles: int,
+    n_islands: int,
+    generator: torch.Generator,
+    progress: Callable[[int, float], None] | None = None,
+    compiled: bool = False,
+) -> Annealed:
+    """Carry n_islands populations, n_particles in all, from h_max to h_min, one after another.
+
+    Of the traces, ESS, spread and resampling are means over islands, ancestors their sum. ValueError unless
+    the islands share the particles evenly, or where several processes share a population.
+    """
+    if n_islands < 1 or n_particles % n_islands:
+        raise ValueError(f"n_particles must be a multiple of n_islands, got {n_particles} and {n_islands}")
+    if n_islands > 1 and path.space.communicator.size > 1:
+        raise ValueError(f"n_islands must be 1 where processes share a population, got {n_islands}")
+    each, islands = n_particles // n_islands, []
+    for island in range(n_islands):
+        islands.append(
+            anneal(
+                model,
+                path,
+                n_particles=each,
+                generator=generator,
+                progress=_share(progress, island, n_islands, path.settings.n_levels),
+                compiled=compiled,
+            )
+        )
+    return islands[0] if n_islands == 1 else merged(islands)
+
+
+def merged(islands: list[Annealed]) -> Annealed:
+    """Return islands of equal size as one population: log-weights hold what each has put into its log Z."""
+    log_w = [
+        done.particles.log_w + (done.log_z - log_mean_exp(done.particles.log_w))
+        if done.log_z > -torch.inf
+        else done.particles.log_w
+        for done in islands
+    ]
+    size = len(islands[0].origins)
+    means = [torch.stack(values).mean(0) for values in zip(*(done.trace for done in islands), strict=True)]
+    trace = Trace(*means)
+    all_log_w = torch.cat(log_w)
+    return Annealed(
+        Particles(torch.cat([done.particles.x for done in islands]), all_log_w),
+        None if islands[0].log_p is None else torch.cat([done.log_p for done in islands]),
+        torch.cat([done.origins + size * island for island, done in enumerate(islands)]),
+        trace._replace(h=islands[0].trace.h, n_unique_ancestors=len(islands) * trace.n_unique_ancestors),
+        log_mean_exp(all_log_w),
+        sum(done.n_nonfinite for done in islands),
+        sum(done.n_clipped for done in islands),
+    )
+
+
+def _share(
+    progress: Callable[[int, float], None] | None, island: int, n_islands: int, n_levels: int
+) -> Callable[[int, float], None] | None:
+    if progress is None:
+        return None
+    return lambda done, ess: progress((island * n_levels + done) // n_islands, ess)
