@@ -60,7 +60,7 @@ class TrainedLadder:
         model = bound_model(arrays, self.network, beta=source, descent=settings, device=ranks.device)
         generator, n_levels = (
             torch_generator(self.seed, name, device=ranks.device),
-            settings.annealing.n_levels,
+            settings.annealing.n_levels * settings.n_islands,
         )
         with tqdm(total=n_levels, desc=name, unit="level", disable=not ranks.is_first) as bar:
 

@@ -29,8 +29,9 @@ def anneal_islands(
 ) -> Annealed:
     """Carry n_islands populations, n_particles in all, from h_max to h_min, one after another.
 
-    Of the traces, ESS, spread and resampling are means over islands, ancestors their sum. ValueError unless
-    the islands share the particles evenly, or where several processes share a population.
+    `progress(levels done, ESS fraction)` counts the levels of all islands. Of the traces, ESS, spread and
+    resampling are means over islands, ancestors their sum. ValueError unless the islands share the particles
+    evenly, or where several processes share a population.
     """
     if n_islands < 1 or n_particles % n_islands:
         raise ValueError(f"n_particles must be a multiple of n_islands, got {n_particles} and {n_islands}")
@@ -44,7 +45,7 @@ def anneal_islands(
                 path,
                 n_particles=each,
                 generator=generator,
-                progress=_share(progress, island, n_islands, path.settings.n_levels),
+                progress=_share(progress, island * path.settings.n_levels),
                 compiled=compiled,
             )
         )
@@ -74,9 +75,5 @@ def merged(islands: list[Annealed]) -> Annealed:
     )
 
 
-def _share(
-    progress: Callable[[int, float], None] | None, island: int, n_islands: int, n_levels: int
-) -> Callable[[int, float], None] | None:
-    if progress is None:
-        return None
-    return lambda done, ess: progress((island * n_levels + done) // n_islands, ess)
+def _share(progress: Callable[[int, float], None] | None, first: int) -> Callable[[int, float], None] | None:
+    return None if progress is None else lambda done, ess: progress(first + done, ess)
