@@ -85,7 +85,7 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
         network=replace(config.network, **_fields(chosen, NetworkSettings)),
         initial=config.initial,
         losses=chosen.losses,
-        noise=replace(config.noise, **_fields(chosen, NoiseSettings)),
+        noise=_noise_of(chosen, config.noise),
         training=TrainingPlan(first=gates.training, later=gates.training),
         descent=DescentSettings(
             n_particles=gates.n_particles,
@@ -95,6 +95,13 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
             compiled=gates.compiled,
         ),
     )
+
+
+def _noise_of(chosen: VariantSettings, noise: NoiseSettings) -> NoiseSettings:
+    """Return how batches of a variant are drawn: with what its losses read, and no more."""
+    losses = chosen.losses
+    kept = {name: getattr(noise, name) if getattr(losses, name) else None for name in ("hands", "pin")}
+    return replace(noise, **_fields(chosen, NoiseSettings), **kept)
 
 
 def _fields(chosen: VariantSettings, schema: type) -> dict[str, object]:
