@@ -54,12 +54,7 @@ def anneal_islands(
 
 def merged(islands: list[Annealed]) -> Annealed:
     """Return islands of equal size as one population: log-weights hold what each has put into its log Z."""
-    log_w = [
-        done.particles.log_w + (done.log_z - log_mean_exp(done.particles.log_w))
-        if done.log_z > -torch.inf
-        else done.particles.log_w
-        for done in islands
-    ]
+    log_w = [done.particles.log_w + (done.log_z - log_mean_exp(done.particles.log_w)) for done in islands]
     size = len(islands[0].origins)
     means = [torch.stack(values).mean(0) for values in zip(*(done.trace for done in islands), strict=True)]
     trace = Trace(*means)

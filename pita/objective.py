@@ -148,22 +148,17 @@ def _hands(model: DiffusionModel, batch: NoisyBatch) -> Tensor:
 
 def _pinned(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings, *, n_rungs: int) -> Tensor:
     if batch.pinned is not None:
-        x, h, energy, level = batch.pinned
-        return losses.energy_pinning(
-            model.energy(x, h, batch.beta),
-            energy,
-            level,
-            n_rungs=N_LEVELS,
-            n_dof=3 * (x.shape[1] - 1),
-            reduced_energy_max=settings.pin_energy_max,
-        )
-    if batch.reduced_energy is None:
+        (x, h, energy, group), n_groups = batch.pinned, N_LEVELS
+    elif batch.reduced_energy is not None:
+        x, h, energy, group = batch.x0, settings.pin_h * model.length**2, batch.reduced_energy, batch.rung
+        n_groups = n_rungs
+    else:
         raise ValueError("energy pinning needs energies in every training set")
     return losses.energy_pinning(
-        model.energy(batch.x0, settings.pin_h * model.length**2, batch.beta),
-        batch.reduced_energy,
-        batch.rung,
-        n_rungs=n_rungs,
-        n_dof=3 * (batch.x0.shape[1] - 1),
+        model.energy(x, h, batch.beta[: len(x)]),  # batches with pinned energies have one temperature
+        energy,
+        group,
+        n_rungs=n_groups,
+        n_dof=3 * (x.shape[1] - 1),
         reduced_energy_max=settings.pin_energy_max,
     )

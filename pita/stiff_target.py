@@ -58,9 +58,7 @@ class StiffTarget:
 
         x0, x, reduced_force = beta f(x0): (N, n_atoms, 3), h, reduced_energy = beta E(x0): (N,) -> (N,).
         """
-        rows = self._scaled_gradients(x0)
-        matrix = h[:, None, None] * (rows.mT @ rows) + torch.eye(rows.shape[-1], dtype=x.dtype)
-        root = torch.linalg.cholesky(matrix)
+        root = self._root(x0, h)
         force, moved = reduced_force.flatten(1), (x - x0).flatten(1)
         solved = torch.cholesky_solve(torch.stack((force, moved), dim=2), root)
         damped_force, damped_move = solved.unbind(2)
@@ -83,10 +81,15 @@ class StiffTarget:
     def _damped(self, x0: Tensor, x: Tensor, h: Tensor, reduced_force: Tensor) -> Tensor:
         """Return (1 + h K(x))^-1 u."""
         u = x + h[:, None, None] * reduced_force - x0
-        rows = self._scaled_gradients(x)
-        matrix = h[:, None, None] * (rows.mT @ rows) + torch.eye(rows.shape[-1], dtype=x.dtype)
-        solved = torch.cholesky_solve(u.flatten(1)[..., None], torch.linalg.cholesky(matrix))
+        solved = torch.cholesky_solve(u.flatten(1)[..., None], self._root(x, h))
         return solved[..., 0].view_as(u)
+
+    def _root(self, x: Tensor, h: Tensor) -> Tensor:
+        """Return the Cholesky factor of 1 + h K(x), (N, 3 n_atoms, 3 n_atoms)."""
+        rows = self._scaled_gradients(x)
+        return torch.linalg.cholesky(
+            h[:, None, None] * (rows.mT @ rows) + torch.eye(rows.shape[-1], dtype=x.dtype)
+        )
 
     def _scaled_gradients(self, x: Tensor) -> Tensor:
         """Return grad r_p / sqrt(c_p), (N, n_stiff, 3 n_atoms)."""

@@ -70,8 +70,7 @@ class RigidFragments(nn.Module):
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """Return l; x (N, n_atoms, 3), h (N,) -> (N, n_fragments)."""
-        fragments = x[:, self.fragments]
-        fragments = fragments - fragments.mean(2, keepdim=True)
+        fragments = remove_mean(x[:, self.fragments])
         overlap = torch.einsum("nfai,faj->nfij", fragments, self.shape)
         overlap = overlap / (h[:, None] + self.looseness)[..., None, None]
         square = overlap.mT @ overlap
@@ -168,7 +167,7 @@ class HandWells(nn.Module):
 
     Where a hand is sure, the density of both hands together has a well for either along L, sharper than
     potentials of distances can be. L is bounded by LARGEST: that of a strained fragment has no bound, and
-    energies that fall with it were wells 70 kT deep.
+    energies that fall with it would be wells without a bottom.
     """
 
     def __init__(self, n_hands: int, *, n_gates: int) -> None:
