@@ -15,10 +15,11 @@ from tqdm import tqdm
 from experiments.errors import reported
 from experiments.files import save_json, save_text
 from experiments.paths import DATA, TABLES
+from experiments.peptide_timing import PeptideEnergyCase
 from experiments.tables import markdown
 from experiments.timing import AnnealingCase, EnergyCase, TrainingCase, machine
 
-Case = AnnealingCase | TrainingCase | EnergyCase
+Case = AnnealingCase | TrainingCase | EnergyCase | PeptideEnergyCase
 # Weightings and probes; the exact divergence last, which takes longest.
 WEIGHTINGS = (("score_kernel_ratio", 0), ("energy_kernel_ratio", 0), ("feynman_kac", 1), ("feynman_kac", 0))
 HEADS = (("pairwise", "score"), ("pairwise", "energy"), ("egnn", "score"), ("egnn", "energy"))
@@ -29,9 +30,29 @@ def cases(*, compiled: bool) -> list[Case]:
     sizes = [("pairwise", 13, 64), ("egnn", 13, 64), ("pairwise", 38, 4), ("egnn", 38, 4)]
     sizes += [("pairwise", 55, 4), ("egnn", 55, 4)]
     annealing = [
-        AnnealingCase(kind=kind, n_atoms=n_atoms, n_particles=n, weighting=weighting, n_probes=n_probes)
+        AnnealingCase(
+            kind=kind,
+            n_atoms=n_atoms,
+            n_particles=n,
+            weighting=weighting,
+            n_probes=n_probes,
+            heads="score" if weighting == "score_kernel_ratio" else "score+energy",
+        )
         for kind, n_atoms, n in sizes
         for weighting, n_probes in WEIGHTINGS
+    ]
+    annealing += [
+        AnnealingCase(
+            kind="pairwise",
+            n_atoms=13,
+            n_particles=256,
+            weighting=weighting,
+            n_probes=n_probes,
+            heads="score" if weighting == "score_kernel_ratio" else "energy",
+            compiled=mode,
+        )
+        for weighting, n_probes in WEIGHTINGS
+        for mode in ((False, True) if compiled else (False,))
     ]
     annealing += [
         AnnealingCase(kind="pairwise", n_atoms=13, n_particles=n, weighting="energy_kernel_ratio")
@@ -42,7 +63,9 @@ def cases(*, compiled: bool) -> list[Case]:
         for kind, head in (*HEADS, ("transformer", "score"))
         for mode in ((False, True) if compiled else (False,))
     ]
-    return annealing + training + [EnergyCase(n_atoms=n, n_configurations=4096) for n in (13, 38, 55)]
+    energies = [EnergyCase(n_atoms=n, n_configurations=4096) for n in (13, 38, 55)]
+    energies += [PeptideEnergyCase(system=system, n_configurations=256) for system in ("aldp", "al3")]
+    return annealing + training + energies
 
 
 def measured(case: Case) -> dict[str, float]:
@@ -53,7 +76,7 @@ def measured(case: Case) -> dict[str, float]:
 def run(todo: Sequence[Case]) -> list[dict]:
     """Measure each case in a fresh process; all are forked from one that has imported what they need."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["experiments.timing"])
+    context.set_forkserver_preload(["experiments.peptide_timing"])
     results = []
     with context.Pool(1, maxtasksperchild=1) as pool:
         for case in (progress := tqdm(todo, unit="case")):
@@ -77,7 +100,7 @@ def tables(results: Sequence[dict], facts: dict[str, object]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--eager", action="store_true", help="leave out the compiled training steps")
+    parser.add_argument("--eager", action="store_true", help="leave out what is compiled")
     with reported():
         results, facts = run(cases(compiled=not parser.parse_args(argv).eager)), machine()
         save_json(DATA / "benchmark.json", {"machine": facts, "results": results})

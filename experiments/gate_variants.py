@@ -11,9 +11,10 @@ from experiments.files import load_npz
 from experiments.ladder_run import LadderConfig, TrainingPlan, isomer_of, load_ladder, load_network
 from experiments.settings import load_system, load_topology
 from pita.annealing import AnnealingSettings
-from pita.data import NoiseSettings
+from pita.data import NoiseSettings, TrainingSet
 from pita.descent import Arrays, DescentSettings
 from pita.geometry import optimal_rotation, remove_mean
+from pita.ladder import as_training_set
 from pita.landing import LandingSettings
 from pita.module import TrainingSettings
 from pita.networks import NetworkSettings
@@ -24,7 +25,8 @@ from pita.objective import LossSettings
 class VariantSettings:
     """What a variant decides: network, losses, how data are turned and regressed on, how it is annealed.
 
-    `landing`: in place of that of the gate.
+    `landing`: in place of that of the gate. `conditioned`: one model of every temperature from the hottest to
+    that of the gate.
     """
 
     kind: str
@@ -39,14 +41,16 @@ class VariantSettings:
     stiff: bool = False
     attention_heads: int = 4
     landing: LandingSettings | None = None
+    conditioned: bool = False
 
 
 @dataclass(frozen=True)
 class GateSettings:
     """One rung on reference data: the rung's number, its training, and how many particles judge it.
 
-    `seed` draws weights, batches and particles of every variant; `seeds` are the ladders of the first gate.
-    `compiled` as in `pita.descent.DescentSettings`.
+    `seed` draws weights, batches and particles of every variant; `seeds` are the ladders of the first gate,
+    each judged once for every number of islands in `hot_islands`. `compiled` as in
+    `pita.descent.DescentSettings`.
     """
 
     seed: int
@@ -58,6 +62,7 @@ class GateSettings:
     landing: LandingSettings
     variants: dict[str, VariantSettings]
     seeds: tuple[int, ...] = (1, 2, 3)
+    hot_islands: tuple[int, ...] = (1,)
     compiled: bool = True
 
     def __post_init__(self) -> None:
@@ -100,7 +105,7 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
 def _noise_of(chosen: VariantSettings, noise: NoiseSettings) -> NoiseSettings:
     """Return how batches of a variant are drawn: with what its losses read, and no more."""
     losses = chosen.losses
-    kept = {name: getattr(noise, name) if getattr(losses, name) else None for name in ("hands", "pin")}
+    kept = {name: getattr(noise, name) if getattr(losses, name) else None for name in ("hands", "pin", "tie")}
     return replace(noise, **_fields(chosen, NoiseSettings), **kept)
 
 
@@ -109,6 +114,17 @@ def _fields(chosen: VariantSettings, schema: type) -> dict[str, object]:
     return {
         field.name: getattr(chosen, field.name) for field in fields(schema) if hasattr(chosen, field.name)
     }
+
+
+def hotter_sets(system: str, gates: GateSettings, variant: str) -> list[TrainingSet]:
+    """Return what a conditioned variant learns beside the samples of the gate: every hotter temperature."""
+    if not gates.variants[variant].conditioned:
+        return []
+    temperatures = load_system(system).temperatures[: gates.rung]
+    return [
+        as_training_set(training_samples(system, replace(gates, rung=rung), variant), beta=1 / temperature)
+        for rung, temperature in enumerate(temperatures)
+    ]
 
 
 def training_samples(system: str, gates: GateSettings, variant: str) -> Arrays:

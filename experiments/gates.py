@@ -7,6 +7,8 @@ temperature, for every variant of network and losses, against the reference ther
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 
 from experiments import paths
 from experiments.errors import reported
@@ -42,13 +44,14 @@ def write_tables(system: str, rows: Sequence[dict]) -> None:
 
 
 def hot_rows(system: str) -> list[dict]:
-    """Gate 1: as sampled, and landed on the target, for every seed."""
-    physics, descent = load_system(system), load_ladder(system).descent
+    """Gate 1: as sampled, and landed on the target, for every seed and number of islands."""
+    physics, gates, descent = load_system(system), load_gates(system), load_ladder(system).descent
     rows = []
-    for seed in load_gates(system).seeds:
-        ladder = TrainedLadder.load(system, seed)
-        done = ladder.anneal(0, descent, gamma=1.0, beta=1 / physics.temperatures[0], name="gate-hot")
-        rows += judged(system, 0, done, gate=1, variant=f"ladder, seed {seed}")
+    for seed, n_islands in product(gates.seeds, gates.hot_islands):
+        ladder, settings = TrainedLadder.load(system, seed), replace(descent, n_islands=n_islands)
+        done = ladder.anneal(0, settings, gamma=1.0, beta=1 / physics.temperatures[0], name="gate-hot")
+        variant = f"ladder, seed {seed}" + (f", {n_islands} islands" if n_islands > 1 else "")
+        rows += judged(system, 0, done, gate=1, variant=variant)
     return rows
 
 

@@ -125,14 +125,17 @@ def bound_model(
 
 
 def gather_weights(store: FolderStore, system: SystemSettings) -> Arrays:
-    """Put the models of all rungs, and what their ladder cost, into one set of arrays."""
+    """Put the models of all rungs, and what their ladder cost and left out, into one set of arrays."""
     n_models = len(system.temperatures) - 1
-    spent = [int(store.load(f"samples-{rung}")["n_energy_evals"]) for rung in range(n_models)]
+    samples = [store.load(f"samples-{rung}") for rung in range(n_models)]
+    spent = [int(each["n_energy_evals"]) for each in samples]
     gathered = {
         "temperatures": np.array(system.temperatures),
         "n_energy_evals_initial": np.array(spent[0]),
         "n_energy_evals_ladder": np.array(sum(spent[1:])),
     }
+    if "n_left_out" in samples[0]:
+        gathered["n_left_out"] = np.array([int(each["n_left_out"]) for each in samples])
     for rung in range(n_models):
         model = store.load(f"model-{rung}")
         gathered |= {RUNG.format(rung) + name: values for name, values in model.items()}

@@ -29,37 +29,51 @@ DIRECTIONS_AT_ONCE = 256  # particles times directions of an exact divergence, w
 
 @dataclass(frozen=True, kw_only=True)
 class AnnealingCase:
-    """One level of annealing a Lennard-Jones cluster, all particles at once where memory allows."""
+    """One level of annealing a Lennard-Jones cluster, all particles at once where memory allows.
+
+    `heads`: of the model; drift and noise follow the score where there is one. `compiled`: as ladders run,
+    through torch.compile.
+    """
 
     kind: str
     n_atoms: int
     n_particles: int
     weighting: WeightingName
     n_probes: int = 0
+    heads: str = "score+energy"
+    compiled: bool = False
 
     def measure(self) -> dict[str, float]:
         """Seconds per particle and level: an annealing of one step evaluates two levels."""
-        replace(self, n_atoms=2, n_particles=1).annealing()()  # torch imports much of itself at first use
-        return {"seconds_per_particle_and_level": repeated(self.annealing()) / (2 * self.n_particles)}
+        # torch imports much of itself at first use
+        replace(self, n_atoms=2, n_particles=1, compiled=False).annealing()()
+        once = self.annealing()
+        if self.compiled:
+            once()
+        return {"seconds_per_particle_and_level": repeated(once) / (2 * self.n_particles)}
 
     def annealing(self) -> Callable[[], object]:
         """An annealing of one step, ready to run."""
-        score_only = self.weighting in ("score_kernel_ratio", "unweighted")
-        model = network(self.kind, self.n_atoms, "score" if score_only else "score+energy").at()
-        exact = self.weighting == "feynman_kac" and self.n_probes == 0
+        by_feynman_kac = self.weighting == "feynman_kac"
+        model = network(self.kind, self.n_atoms, self.heads).at(
+            compiled=self.compiled and not by_feynman_kac  # which compile its derivatives themselves
+        )
+        exact = by_feynman_kac and self.n_probes == 0
         settings = AnnealingSettings(
             n_levels=1,
             sigma_min=1.0,
             sigma_max=1.1,
             weighting=self.weighting,
-            langevin="score" if score_only else "energy",
+            transport="score" if "score" in self.heads else "energy",
+            langevin="energy" if "energy" in self.heads else "score",
             n_probes=self.n_probes,
             chunk=max(1, DIRECTIONS_AT_ONCE // (3 * self.n_atoms)) if exact else 256,
         )
         space = ParticleSpace(event_shape=(self.n_atoms, 3), mean_free=True)
         path = AnnealedPath(gamma=1.25, data_variance=1.0, settings=settings, space=space)
         generator = torch.Generator().manual_seed(1)
-        return lambda: anneal(model, path, n_particles=self.n_particles, generator=generator)
+        settings = {"n_particles": self.n_particles, "compiled": self.compiled}
+        return lambda: anneal(model, path, generator=generator, **settings)
 
 
 @dataclass(frozen=True, kw_only=True)

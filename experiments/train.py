@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     with reported(), launched_ranks() as ranks:
         config = load_ladder(arguments.system)
-        run = Training(config, arguments.system, arguments.seed, Clock(arguments.minutes), ranks)
+        run = Training(config, arguments.system, arguments.seed, Clock(arguments.minutes), ranks=ranks)
         climb(run)
         weights = gather_weights(run.store, config.system)
         if ranks.is_first:

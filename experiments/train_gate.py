@@ -11,7 +11,7 @@ from experiments import paths
 from experiments.clock import Clock
 from experiments.errors import reported
 from experiments.files import save_npz
-from experiments.gate_variants import ladder_of, load_gates, training_samples
+from experiments.gate_variants import hotter_sets, ladder_of, load_gates, training_samples
 from experiments.ladder_run import gather_weights
 from experiments.training_run import Training, climb
 
@@ -27,7 +27,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         gates = load_gates(arguments.system)
         config = ladder_of(arguments.system, gates, arguments.variant)
         run = Training(
-            config, f"{arguments.system}-gate-{arguments.variant}", gates.seed, Clock(arguments.minutes)
+            config,
+            f"{arguments.system}-gate-{arguments.variant}",
+            gates.seed,
+            Clock(arguments.minutes),
+            hotter=hotter_sets(arguments.system, gates, arguments.variant),
         )
         if run.store.load("samples-0") is None:
             run.store.save("samples-0", training_samples(arguments.system, gates, arguments.variant))

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 
 import torch
 from pytorch_lightning.loggers import CSVLogger
@@ -23,12 +24,23 @@ from pita.training import fit
 
 
 class Training:
-    """One ladder in progress: its seed, its scratch folder, its clock, its processes."""
+    """One ladder in progress: its seed, its scratch folder, its clock, its processes.
+
+    `hotter`: samples of temperatures above the ladder's, hot to cold, that its models learn too.
+    """
 
     def __init__(
-        self, config: LadderConfig, name: str, seed: int, clock: Clock, ranks: Ranks | None = None
+        self,
+        config: LadderConfig,
+        name: str,
+        seed: int,
+        clock: Clock,
+        *,
+        ranks: Ranks | None = None,
+        hotter: Sequence[TrainingSet] = (),
     ) -> None:
         self.config, self.seed, self.clock, self.ranks = config, seed, clock, ranks or alone()
+        self.hotter = hotter
         self.store = FolderStore(paths.SCRATCH / f"{name}-train-{seed}-{config.digest()}", self.ranks)
         self.bar = None
 
@@ -39,6 +51,7 @@ class Training:
     def fit(self, rung: int, sets: list[TrainingSet]) -> Arrays | None:
         """Train the model of a rung on samples of its temperatures; None if time ran out or a signal came."""
         settings = self.config.training.first if rung == 0 else self.config.training.later
+        sets = [*self.hotter, *sets]
         with torch.random.fork_rng():
             torch.manual_seed(int(child(self.seed, "network").generate_state(1)[0]))
             model = build_model(self.config.network)

@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.benchmark import cases, tables
+from experiments.peptide_timing import PeptideEnergyCase
 from experiments.timing import AnnealingCase, EnergyCase, TrainingCase, repeated
 
 SMALL = [
@@ -10,6 +11,7 @@ SMALL = [
     AnnealingCase(kind="egnn", n_atoms=4, n_particles=2, weighting="score_kernel_ratio"),
     TrainingCase(kind="pairwise", n_atoms=4, head="energy", batch_size=2, compiled=False),
     EnergyCase(n_atoms=4, n_configurations=2),
+    PeptideEnergyCase(system="aldp", n_configurations=2),
 ]
 
 

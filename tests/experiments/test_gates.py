@@ -11,7 +11,7 @@ from experiments import floor, gates, paths, reference, train_gate
 from experiments.config import ConfigError
 from experiments.files import load_json, load_npz
 from experiments.gate_rows import judged
-from experiments.gate_variants import ladder_of, load_gates
+from experiments.gate_variants import hotter_sets, ladder_of, load_gates
 from experiments.settings import load_system
 from pita.metrics.distance import distance_w2
 from pita.metrics.energy import energy_w1, energy_w2
@@ -19,6 +19,7 @@ from pita.resampling import systematic
 from tests.experiments.gate_case import GATES, step_done, write_gates
 from tests.experiments.tiny_case import copied_weights, repository
 
+CONDITIONED = GATES.replace('heads = "energy"', 'heads = "energy"\nconditioned = true')
 LJ13_TABLE = Path(__file__).parents[2] / "figures/tables/gates.csv"
 
 
@@ -61,6 +62,24 @@ def test_gates_are_trained_and_judged(tiny):
         assert next(csv.reader(ours)) == next(csv.reader(theirs))
     assert [row["n_samples"] for row in rows] == [64, 32, 64, 64, 64, 64]
     assert len((tiny / "figures/tables/tiny-gates.md").read_text().splitlines()) == 2 + len(rows)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_conditioned_variant_learns_every_hotter_temperature():
+    write_gates(CONDITIONED)
+    settings = load_gates("tiny")
+    (hotter,) = hotter_sets("tiny", settings, "energy")
+    assert hotter.beta == 1 / load_system("tiny").temperatures[0]
+    reference_there = load_npz(paths.reference("tiny"))["x_second"][0][: settings.n_training]
+    np.testing.assert_array_equal(hotter.x.numpy(), reference_there)
+    assert hotter_sets("tiny", settings, "drift") == []
+    widths = []
+    for text in (GATES, CONDITIONED):
+        write_gates(text)
+        train_gate.main(["tiny", "energy"])
+        weights = load_npz(paths.gate_weights("tiny", "energy"))
+        widths.append(weights["rung0/energy_head.network.trunk.embedding.layers.0.weight"].shape[1])
+    assert widths[0] < widths[1]
 
 
 @pytest.mark.usefixtures("tiny")

@@ -5,6 +5,8 @@ import pytest
 
 from experiments import paths, train
 from experiments.files import load_npz, sha256
+from experiments.ladder_run import FolderStore, gather_weights
+from experiments.settings import load_system
 from tests.experiments.tiny_case import repository, scratch_folder, trained, write_parameters
 
 STOPPED = "stopped before the end; call again to continue"
@@ -138,3 +140,16 @@ def test_damaged_scratch_file_is_one_error_that_names_it(tmp_path, monkeypatch, 
     with pytest.raises(SystemExit, match=f"error: {file}: .*cannot be read") as stop:
         trained()
     assert "\n" not in str(stop.value)
+
+
+def test_weights_say_what_each_rung_left_out_where_something_may_be(tmp_path, monkeypatch):
+    repository(tmp_path, monkeypatch)
+    write_parameters()
+    store, n_models = FolderStore(tmp_path / "parts"), len(load_system("tiny").temperatures) - 1
+    for rung in range(n_models):
+        store.save(f"samples-{rung}", {"n_energy_evals": np.array(10), "n_left_out": np.array(7 - rung)})
+        store.save(f"model-{rung}", {"weight": np.ones(2)})
+    gathered = gather_weights(store, load_system("tiny"))
+    assert gathered["n_left_out"].tolist() == [7 - rung for rung in range(n_models)]
+    store.save("samples-0", {"n_energy_evals": np.array(10)})
+    assert "n_left_out" not in gather_weights(store, load_system("tiny"))
