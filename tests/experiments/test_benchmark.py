@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.benchmark import cases, tables
+from experiments.benchmark import cases, tables, with_ratios
 from experiments.peptide_timing import PeptideEnergyCase
 from experiments.timing import AnnealingCase, EnergyCase, TrainingCase, repeated
 
@@ -33,6 +33,23 @@ def test_cases_are_distinct_and_compiled_only_on_demand() -> None:
     everything, eager = cases(compiled=True), cases(compiled=False)
     assert len(set(everything)) == len(everything)
     assert {case for case in everything if not getattr(case, "compiled", False)} == set(eager)
+
+
+def test_annealing_is_compared_with_the_exact_divergence_of_its_kind_and_size() -> None:
+    exact = {
+        "kind": "egnn",
+        "n_atoms": 13,
+        "weighting": "feynman_kac",
+        "n_probes": 0,
+        "heads": "score+energy",
+    }
+    exact |= {"heads": "score+energy", "compiled": False, "seconds_per_particle_and_level": 3.0}
+    probes = exact | {"n_probes": 1, "seconds_per_particle_and_level": 0.5}
+    larger = exact | {"n_atoms": 55, "n_probes": 1}
+    training = {"kind": "egnn", "n_atoms": 13, "samples_per_second": 700.0}
+    found = with_ratios([probes, exact, larger, training])
+    assert [row.get("times_cheaper_than_exact") for row in found] == [6.0, 1.0, None, None]
+    assert with_ratios([exact | {"heads": "energy"}, probes]) == [exact | {"heads": "energy"}, probes]
 
 
 def test_table_shows_the_machine_and_every_kind_of_case() -> None:
