@@ -105,7 +105,7 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
 def _noise_of(chosen: VariantSettings, noise: NoiseSettings) -> NoiseSettings:
     """Return how batches of a variant are drawn: with what its losses read, and no more."""
     losses = chosen.losses
-    kept = {name: getattr(noise, name) if getattr(losses, name) else None for name in ("hands", "pin", "tie")}
+    kept = {name: getattr(noise, name) if getattr(losses, name) else None for name in ("hands", "pin")}
     return replace(noise, **_fields(chosen, NoiseSettings), **kept)
 
 

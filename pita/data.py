@@ -15,14 +15,26 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from pita.anchors import Pinned, Tied, pinned, tied
 from pita.frame import Frame
 from pita.geometry import mean_free_noise, random_rotations, remove_mean
 from pita.stiff_target import N_BATCHES, StiffTarget
 from pita.training_set import TrainingSet, check_set, force_variance, shares
 
+N_LEVELS = 8  # of noise at which energies are pinned: each has a gauge of its own
 COPIES = 2  # of every configuration, for the hands: the cross entropy is cheap beside the denoising
 FIT_FROM = 2**40  # number of a batch that no training reaches
+
+
+class Pinned(NamedTuple):
+    """Configurations x (N, n_atoms, 3) of which the reduced energy U_h(x) (N,) is known up to a gauge.
+
+    The gauge is one number for each of N_LEVELS noise levels, `level` (N,).
+    """
+
+    x: Tensor
+    h: Tensor
+    energy: Tensor
+    level: Tensor
 
 
 class NoisyBatch(NamedTuple):
@@ -33,7 +45,7 @@ class NoisyBatch(NamedTuple):
     per degree of freedom in the row's training set, or None. target (N, n_atoms, 3): what denoising regresses
     on in place of x0, of the same mean given x (`pita.stiff_target`), or None. hands_x (N, COPIES, n_atoms,
     3), hands_h (N, COPIES): x0 under other noise, of which the hands of a molecule are learned, or None.
-    pinned: configurations whose energy U_h is known, or None; tied: pairs of noise levels, or None.
+    pinned: configurations whose energy U_h is known, or None.
     """
 
     x0: Tensor
@@ -48,7 +60,6 @@ class NoisyBatch(NamedTuple):
     hands_x: Tensor | None = None
     hands_h: Tensor | None = None
     pinned: Pinned | None = None
-    tied: Tied | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +71,7 @@ class NoiseSettings:
     exp(-beta stiffness (1 - cos theta)), `stiffness` in the unit of E, or not at all where it is None.
     `stiff`: batches get a `target` from the bonds and angles of the molecule. `hands`: the bounds of sigma
     between which hands are learned, where they are neither sure nor lost; None where there are none. `pin`:
-    the bounds of sigma between which energies under noise are known from the stiff pairs, or None. `tie`: the
-    bounds between which energies of neighbouring noise levels are compared, or None.
+    the bounds of sigma between which energies under noise are known from the stiff pairs, or None.
     """
 
     batch_size: int
@@ -73,14 +83,13 @@ class NoiseSettings:
     stiff: bool = False
     hands: tuple[float, float] | None = None
     pin: tuple[float, float] | None = None
-    tie: tuple[float, float] | None = None
 
     def __post_init__(self):
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be positive, got {self.batch_size}")
         if not 0 < self.sigma_min < self.sigma_max < math.inf:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
-        for name, bounds in (("hands", self.hands), ("pin", self.pin), ("tie", self.tie)):
+        for name, bounds in (("hands", self.hands), ("pin", self.pin)):
             if bounds is not None and not 0 < bounds[0] < bounds[1] < math.inf:
                 raise ValueError(f"need 0 < {name}[0] < {name}[1], got {bounds}")
         if self.pin is not None and not self.stiff:
@@ -154,8 +163,8 @@ class NoisyBatches(IterableDataset):
 
     def batch(self, step: int) -> NoisyBatch:
         """Batch number `step`, all ranks' rows."""
-        seeds = np.random.SeedSequence((self.seed, step)).spawn(7)
-        draw, turn, noise, level, hands, pin, tie = (_generator(each) for each in seeds)
+        seeds = np.random.SeedSequence((self.seed, step)).spawn(6)
+        draw, turn, noise, level, hands, pin = (_generator(each) for each in seeds)
         n, settings = self.settings.batch_size, self.settings
         uniform = torch.rand(n, generator=draw, dtype=torch.float64) * self.cumulative[-1]
         rows = torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.x) - 1)
@@ -173,14 +182,21 @@ class NoisyBatches(IterableDataset):
         batch = NoisyBatch(x0, x, h, beta, rung, energy, force, _at(self.force_variance, rung), target)
         if settings.hands is not None:
             batch = _with_hands(batch, settings.hands, hands)
-        if settings.tie is not None:
-            batch = batch._replace(tied=tied(x0[1::2], bounds=settings.tie, generator=tie))
         if settings.pin is None or self.stiff is None:  # which is fitted on batches without
             return batch
-        if energy is None or force is None:
+        return batch._replace(pinned=self._pinned(batch, pin))
+
+    def _pinned(self, batch: NoisyBatch, generator: torch.Generator) -> Pinned:
+        """Return every second configuration of the batch under a little noise, with its energy there."""
+        if batch.reduced_energy is None or batch.reduced_force is None:
             raise ValueError("pinned energies need energies and forces in every training set")
-        known = (x0[::2], energy[::2], force[::2])
-        return batch._replace(pinned=pinned(*known, bounds=settings.pin, stiff=self.stiff, generator=pin))
+        low, high = self.settings.pin
+        x0, known = batch.x0[::2], (batch.reduced_energy[::2], batch.reduced_force[::2])
+        level = torch.arange(len(x0)) % N_LEVELS
+        h = (low * (high / low) ** (level / (N_LEVELS - 1))).square()
+        noise = mean_free_noise(tuple(x0.shape), generator=generator)
+        x = x0 + h.sqrt()[:, None, None] * noise
+        return Pinned(x, h, self.stiff.noisy_energy(x0, x, h, *known), level)
 
     def __iter__(self) -> Iterator[NoisyBatch]:
         """Yield this rank's and this worker's share of the batches."""
@@ -215,9 +231,9 @@ def rows_of_rank(batch: NoisyBatch, *, rank: int, n_ranks: int) -> NoisyBatch:
     if len(batch.h) % n_ranks:
         raise ValueError(f"batch_size must be a multiple of the ranks, got {len(batch.h)} and {n_ranks}")
 
-    def share(values: Tensor | Pinned | Tied | None) -> Tensor | Pinned | Tied | None:
-        if isinstance(values, Pinned | Tied):
-            return type(values)(*map(share, values))
+    def share(values: Tensor | Pinned | None) -> Tensor | Pinned | None:
+        if isinstance(values, Pinned):
+            return Pinned(*map(share, values))
         return None if values is None else values[rank::n_ranks]
 
     return NoisyBatch(*map(share, batch))

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from pita.anchors import N_LEVELS, Tied
-
 
 def denoising_score_matching(denoised: Tensor, x0: Tensor, h: Tensor) -> Tensor:
     """Mean of (h + 1) / h |D(x) - x0|^2 / d, least where D is the mean of x0 given x.
@@ -95,39 +93,6 @@ def energy_pinning(
     member = ((rung[:, None] == torch.arange(n_rungs, device=rung.device)) & kept[:, None]).to(energy.dtype)
     gauge = (residual @ member) / member.sum(0).clamp(min=1)
     return torch.where(kept, residual - member @ gauge, 0.0).square().mean() / n_dof
-
-
-def energy_tying(log_ratio: Tensor, level: Tensor, *, n_levels: int, n_dof: int) -> Tensor:
-    """Mean of (r - mean of r)^2 / d, r = `log_kernel_ratio`, its mean taken level by level.
-
-    r is the log-weight of a reverse step without a change of temperature. It is constant where the energies
-    of both levels are of one diffusion and the reverse kernel is exact; its variance is the log-variance
-    divergence (Richter et al. 2020, arXiv 2010.10436). log_ratio, level: (N,) -> scalar.
-    """
-    return (log_ratio - _means(log_ratio, level, n_levels)[level]).square().mean() / n_dof
-
-
-def log_kernel_ratio(tied: Tied, energies: tuple[Tensor, Tensor], noisier_score: Tensor) -> Tensor:
-    """Return r of pairs of noisy configurations, up to a constant for every level, (N,).
-
-    r = U_h(x) - U_h'(x') - log N(x'; x, h' - h) + log N(x; x' + (h' - h) s_h'(x'), v)
-
-    with x' the noisier configuration and v, one for each level, the mean square of what the reverse kernel
-    leaves, per degree of freedom. energies: U_h(x) and U_h'(x'), (N,); noisier_score: s_h'(x'), as x'.
-    """
-    n_dof = 3 * (tied.x.shape[1] - 1)
-    dh = tied.noisier_h - tied.h
-    residual = tied.x - tied.noisier - _per_configuration(dh) * noisier_score
-    left = residual.square().sum((1, 2))
-    variance = _means(left, tied.level, N_LEVELS)[tied.level] / n_dof
-    noised = (tied.noisier - tied.x).square().sum((1, 2))
-    return energies[0] - energies[1] + noised / (2 * dh) - left / (2 * variance)
-
-
-def _means(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Return the mean over every group, (n_groups,); of empty ones, zero."""
-    member = (group[:, None] == torch.arange(n_groups, device=group.device)).to(values.dtype)
-    return (values @ member) / member.sum(0).clamp(min=1)
 
 
 def _weighted_square(error: Tensor, h: Tensor) -> Tensor:

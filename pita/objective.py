@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pita import losses
-from pita.anchors import N_LEVELS
 from pita.compiled import Compiled
-from pita.data import NoisyBatch
+from pita.data import N_LEVELS, NoisyBatch
 from pita.networks import DiffusionModel
 
 Objective = Callable[[NoisyBatch], dict[str, Tensor]]
@@ -22,8 +21,7 @@ class LossSettings:
     clean configuration and the force that has the least variance. `target`: target score matching by every
     head, where h < `target_h_max`. `distill`: the energy head onto the score head. `pin`: U at h = `pin_h`
     against beta E, where beta E < `pin_energy_max`; of batches with energies under noise, against those.
-    Both h in the squared length of the model. `hands`: cross entropy of the hands of a molecule. `tie`:
-    energies of neighbouring noise levels against one another.
+    Both h in the squared length of the model. `hands`: cross entropy of the hands of a molecule.
     """
 
     score: float = 0.0
@@ -32,14 +30,13 @@ class LossSettings:
     distill: float = 0.0
     pin: float = 0.0
     hands: float = 0.0
-    tie: float = 0.0
     blend: bool = False
     target_h_max: float = 0.04
     pin_h: float = 1e-4
     pin_energy_max: float = 1e3
 
     def __post_init__(self):
-        weights = (self.score, self.energy, self.target, self.distill, self.pin, self.hands, self.tie)
+        weights = (self.score, self.energy, self.target, self.distill, self.pin, self.hands)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError(f"weights must be non-negative and not all zero, got {self}")
 
@@ -50,7 +47,7 @@ def check_losses(model: DiffusionModel, settings: LossSettings) -> None:
     trains_energy = settings.energy + settings.target + settings.distill + settings.pin > 0
     if model.score_head is None and settings.score + settings.distill > 0:
         raise ValueError(f"the model has no score head for the losses {settings}")
-    if model.energy_head is None and settings.energy + settings.distill + settings.pin + settings.tie > 0:
+    if model.energy_head is None and settings.energy + settings.distill + settings.pin > 0:
         raise ValueError(f"the model has no energy head for the losses {settings}")
     if (model.score_head is not None and not trains_score) or (
         model.energy_head is not None and not trains_energy
@@ -82,8 +79,6 @@ def make_objective(
             terms["hands"] = settings.hands * _hands(model, batch)
         if settings.pin:
             terms["pin"] = settings.pin * _pinned(model, batch, settings, n_rungs=n_rungs)
-        if settings.tie:
-            terms["tie"] = settings.tie * _tied(model, batch)
         return terms
 
     return Compiled(objective) if compiled else objective
@@ -167,15 +162,3 @@ def _pinned(model: DiffusionModel, batch: NoisyBatch, settings: LossSettings, *,
         n_dof=3 * (x.shape[1] - 1),
         reduced_energy_max=settings.pin_energy_max,
     )
-
-
-def _tied(model: DiffusionModel, batch: NoisyBatch) -> Tensor:
-    if batch.tied is None:
-        raise ValueError("tying energies needs batches with noise for them")
-    tied = batch.tied
-    beta = batch.beta[: len(tied.h)]  # such batches have one temperature
-    noisier_energy, noisier_score = model.energy_and_score(tied.noisier, tied.noisier_h, beta)
-    energies = (model.energy(tied.x, tied.h, beta), noisier_energy)
-    # The kernel may be any: only the energies learn.
-    ratio = losses.log_kernel_ratio(tied, energies, noisier_score.detach())
-    return losses.energy_tying(ratio, tied.level, n_levels=N_LEVELS, n_dof=3 * (tied.x.shape[1] - 1))

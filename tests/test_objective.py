@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from pita.anchors import Pinned
-from pita.data import NoiseSettings, NoisyBatches
+from pita.data import NoiseSettings, NoisyBatches, Pinned
 from pita.geometry import mean_free_noise
-from pita.losses import energy_tying, hand_cross_entropy, log_kernel_ratio
+from pita.losses import hand_cross_entropy
 from pita.networks import NetworkSettings, build_model
 from pita.networks.graph import MolecularGraph
 from pita.objective import LossSettings, in_unit, make_objective
@@ -90,23 +89,6 @@ def test_energies_under_noise_are_pinned_level_by_level():
     assert objective(batch._replace(pinned=wrong))["pin"].item() == pytest.approx(0.5 / 12, rel=1e-4)
     one_level = known._replace(level=torch.zeros(4, dtype=torch.long))
     assert objective(batch._replace(pinned=one_level))["pin"].item() > 10
-
-
-def test_only_the_energies_of_tied_levels_learn():
-    model, batch = molecule(), molecular_batch(tie=(0.1, 0.4))
-    model.calibrate(batch.x0)
-    objective = make_objective(model, LossSettings(energy=1.0, tie=2.0), n_rungs=1, compiled=False)
-    known = batch.tied
-    energies = [model.energy(known.x, known.h), model.energy(known.noisier, known.noisier_h)]
-    score = model.energy_score(known.noisier, known.noisier_h).detach()
-    expected = 2 * energy_tying(log_kernel_ratio(known, energies, score), known.level, n_levels=8, n_dof=12)
-    found = objective(batch)["tie"]
-    torch.testing.assert_close(found, expected)
-    weights = [weight for name, weight in model.named_parameters() if "whole" in name]
-    for ours, theirs in zip(*(torch.autograd.grad(loss, weights) for loss in (found, expected)), strict=True):
-        torch.testing.assert_close(ours, theirs)
-    with pytest.raises(ValueError, match="tying energies needs batches"):
-        objective(batch._replace(tied=None))
 
 
 def test_hands_of_what_has_none_are_refused():

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pita.anchors import N_LEVELS
-from pita.data import NoiseSettings, NoisyBatches, rows_of_rank
+from pita.data import N_LEVELS, NoiseSettings, NoisyBatches, rows_of_rank
 from pita.geometry import mean_free_noise, remove_mean
 from pita.stiff_target import StiffTarget
 from pita.training_set import TrainingSet
