@@ -49,8 +49,8 @@ class GateSettings:
     """One rung on reference data: the rung's number, its training, and how many particles judge it.
 
     `seed` draws weights, batches and particles of every variant; `seeds` are the ladders of the first gate,
-    each judged once for every number of islands in `hot_islands`. `compiled` as in
-    `pita.descent.DescentSettings`.
+    each judged once for every number of islands in `hot_islands`. `n_islands`, of the second gate, and
+    `compiled` as in `pita.descent.DescentSettings`.
     """
 
     seed: int
@@ -63,6 +63,7 @@ class GateSettings:
     variants: dict[str, VariantSettings]
     seeds: tuple[int, ...] = (1, 2, 3)
     hot_islands: tuple[int, ...] = (1,)
+    n_islands: int = 1
     compiled: bool = True
 
     def __post_init__(self) -> None:
@@ -94,6 +95,7 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
         training=TrainingPlan(first=gates.training, later=gates.training),
         descent=DescentSettings(
             n_particles=gates.n_particles,
+            n_islands=gates.n_islands,
             annealing=chosen.annealing,
             landing=gates.landing_of(chosen),
             n_fit=gates.n_fit,

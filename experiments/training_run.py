@@ -75,13 +75,15 @@ class Training:
         return weights_to_arrays(module.averaged) if result.finished else None
 
     def _molecule(self) -> dict[str, torch.Tensor]:
-        """Return what batches need to know of the molecule: the reference of a frame, stiff pairs."""
+        """Return what batches need to know of the molecule: the reference of a frame, stiff pairs, rotors."""
         noise, known = self.config.noise, {}
         if noise.frame:
             positions = load_topology(self.config.system.system)["positions"]
             known["reference"] = torch.from_numpy(positions).float()
         if noise.stiff:
             known["stiff_pairs"] = self.config.network.graph.stiff_pairs()
+        if noise.flatten is not None:
+            known["rotors"] = self.config.network.graph.rotors()
         return known
 
     def bind(self, arrays: Arrays, beta: float) -> BoundModel:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from pita.flattening import flattened
 from pita.frame import Frame
 from pita.geometry import mean_free_noise, random_rotations, remove_mean
 from pita.stiff_target import N_BATCHES, StiffTarget
@@ -71,7 +72,8 @@ class NoiseSettings:
     exp(-beta stiffness (1 - cos theta)), `stiffness` in the unit of E, or not at all where it is None.
     `stiff`: batches get a `target` from the bonds and angles of the molecule. `hands`: the bounds of sigma
     between which hands are learned, where they are neither sure nor lost; None where there are none. `pin`:
-    the bounds of sigma between which energies under noise are known from the stiff pairs, or None.
+    the bounds of sigma between which energies under noise are known from the stiff pairs, or None. `flatten`:
+    the power by which rare conformations of a molecule are drawn more often (`pita.flattening`), or None.
     """
 
     batch_size: int
@@ -83,6 +85,7 @@ class NoiseSettings:
     stiff: bool = False
     hands: tuple[float, float] | None = None
     pin: tuple[float, float] | None = None
+    flatten: float | None = None
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -94,6 +97,8 @@ class NoiseSettings:
                 raise ValueError(f"need 0 < {name}[0] < {name}[1], got {bounds}")
         if self.pin is not None and not self.stiff:
             raise ValueError("pin needs stiff: energies under noise are those of stiff pairs")
+        if self.flatten is not None and not 0 < self.flatten <= 1:
+            raise ValueError(f"flatten must be in (0, 1], got {self.flatten}")
         if self.rotate and self.frame:
             raise ValueError("rotate and frame exclude each other, got both")
         if self.stiffness is not None and not (self.frame and 0 < self.stiffness < math.inf):
@@ -114,8 +119,9 @@ class NoisyBatches(IterableDataset):
     """Endless batches from training sets, each set equally often.
 
     seed names the stream, an integer; first_step is the number of its first batch; reference (n_atoms, 3),
-    unit of x: that of the frame, if any; stiff_pairs (n, 2): ends of bonds and angles, if any. Optional
-    arrays must be given by every set or by none.
+    unit of x: that of the frame, if any; stiff_pairs (n, 2): ends of bonds and angles, if any; rotors (n, 4):
+    atoms about bonds to turn about, if sets are flattened. Optional arrays must be given by every set or by
+    none.
     """
 
     def __init__(
@@ -127,14 +133,19 @@ class NoisyBatches(IterableDataset):
         first_step: int = 0,
         reference: Tensor | None = None,
         stiff_pairs: Tensor | None = None,
+        rotors: Tensor | None = None,
     ):
         super().__init__()
         if settings.frame != (reference is not None):
             raise ValueError(f"a reference goes with a frame, got frame={settings.frame} and {reference}")
         if settings.stiff != (stiff_pairs is not None):
             raise ValueError(f"stiff pairs go with stiff, got stiff={settings.stiff} and {stiff_pairs}")
+        if (settings.flatten is not None) != (rotors is not None):
+            raise ValueError(f"rotors go with flatten, got flatten={settings.flatten} and {rotors}")
         for rung, training_set in enumerate(sets):
             check_set(training_set, rung)
+        if rotors is not None:
+            sets = [flattened(training_set, rotors, power=settings.flatten) for training_set in sets]
         self.frame = None if reference is None else Frame(reference, settings.stiffness)
         if self.frame is not None:
             sets = [self.frame.framed(training_set) for training_set in sets]

@@ -15,7 +15,7 @@ GROUPS = {
     "mathematics": "units compiled geometry orientation log_weights resampling schedules convergence",
     "physics": "targets systems peptide residues system_arrays",
     "networks": "networks isomers",
-    "learning": "losses objective training_set frame stiff_target data module training",
+    "learning": "losses objective training_set flattening frame stiff_target data module training",
     "sampling": "mcmc langevin tempering population space distributed annealing evaluation weightings "
     "smc islands landing bridge",
     "composition": "hot_start descent ladder baselines results",

@@ -70,6 +70,23 @@ class MolecularGraph:
         others = [[atom for a, b in (bond, bond[::-1]) for atom in around[a] if atom != b] for bond in planar]
         return torch.tensor(others, dtype=torch.long).reshape(-1, 4)
 
+    def rotors(self) -> Tensor:
+        """Return four atoms in a row about each bond that a molecule may turn about; (n, 4).
+
+        Of bonds between atoms with another heavy neighbour each, and not both planar; the other neighbours
+        are the first heavy ones that are no twins, where there are such.
+        """
+        around, twins = self.neighbours(), self.twins()
+        rotors = []
+        for bond in self.bonds:
+            ends = [
+                [a for a in around[own] if a != other and self.elements[a] != "H" and a not in twins]
+                for own, other in (bond, bond[::-1])
+            ]
+            if all(ends) and any(len(around[atom]) != 3 for atom in bond):
+                rotors.append([ends[0][0], *bond, ends[1][0]])
+        return torch.tensor(rotors, dtype=torch.long).reshape(-1, 4)
+
     def atom_features(self) -> Tensor:
         """Return the place of each atom in the molecule and its element, one-hot; (n_atoms, n_features)."""
         kinds = sorted(set(self.elements))
