@@ -26,7 +26,7 @@ PARAMETERS = Path(__file__).parents[2] / "experiments/params/aldp.toml"
 VARIANTS = ("molecular", "transformer_frame", "transformer_rotated")
 # What makes the parameters of the stage small enough for a test, and its models of no use.
 SMALL = {
-    "n_islands": 1,
+    **{"n_islands": 1, "hot_islands": "[1]"},
     **{"n_training": 64, "n_particles": 32, "n_fit": 8, "chunk": 16, "batch_size": 8},
     **{"n_levels": 30, "n_leapfrog": 1, "n_steps": 2, "warmup_steps": 1, "compile": "false"},
     "sigma_min": 0.02,  # nm; nearer to the data models as rough as these have weights that underflow
