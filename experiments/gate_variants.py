@@ -105,9 +105,13 @@ def ladder_of(system: str, gates: GateSettings, variant: str) -> LadderConfig:
 
 
 def _noise_of(chosen: VariantSettings, noise: NoiseSettings) -> NoiseSettings:
-    """Return how batches of a variant are drawn: with what its losses read, and no more."""
+    """Return how batches of a variant are drawn: with what its losses read, and no more.
+
+    Flattened only where weights take that out again.
+    """
     losses = chosen.losses
     kept = {name: getattr(noise, name) if getattr(losses, name) else None for name in ("hands", "pin")}
+    kept["flatten"] = None if chosen.annealing.weighting == "unweighted" else noise.flatten
     return replace(noise, **_fields(chosen, NoiseSettings), **kept)
 
 

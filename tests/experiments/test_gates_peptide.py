@@ -12,7 +12,7 @@ from experiments import gates, paths, train_gate
 from experiments.files import load_json, save_json, save_npz
 from experiments.gate_rows import judged
 from experiments.gate_variants import ladder_of, load_gates, training_samples
-from experiments.ladder_run import RUNG, load_network
+from experiments.ladder_run import RUNG, load_ladder, load_network
 from experiments.settings import load_system, load_topology
 from pita.data import check_noise_range
 from pita.geometry import optimal_rotation, random_rotations
@@ -186,6 +186,7 @@ def test_parameters_train_where_they_anneal_and_compile_one_shape():
         assert config.system.temperatures == (408.24, 300.0)
         assert settings.n_particles % annealing.chunk == 0
         assert config.noise.stiff == (name == "molecular")
+        assert config.noise.flatten == (load_ladder("aldp").noise.flatten if name == "molecular" else None)
         assert (config.noise.frame, config.noise.rotate) == (
             name == "transformer_frame",
             name == "transformer_rotated",
