@@ -6,7 +6,8 @@ constant in each class of conformations, the share of the class to the power -`p
 ln w / beta are those of p w, forces are as they were, and nothing downstream changes: whatever density the
 annealed path begins from, particles land on the true target, which takes w out again.
 
-Classes are clusters of the rotors' angles (k-means). Where two meet, w jumps; the density there is low.
+Classes are clusters of the rotors' angles (k-means). Where two meet, w jumps; the density there is low. No
+class is too small: one of a handful of samples is drawn often, and learned by heart.
 """
 
 import torch

@@ -73,8 +73,8 @@ class MolecularGraph:
     def rotors(self) -> Tensor:
         """Return four atoms in a row about each bond that a molecule may turn about; (n, 4).
 
-        Of bonds between atoms with another heavy neighbour each, and not both planar; the other neighbours
-        are the first heavy ones that are no twins, where there are such.
+        Of bonds, not both of whose ends are planar, with another heavy neighbour at either end that has no
+        twin: the first such one.
         """
         around, twins = self.neighbours(), self.twins()
         rotors = []

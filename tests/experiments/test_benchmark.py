@@ -36,13 +36,7 @@ def test_cases_are_distinct_and_compiled_only_on_demand() -> None:
 
 
 def test_annealing_is_compared_with_the_exact_divergence_of_its_kind_and_size() -> None:
-    exact = {
-        "kind": "egnn",
-        "n_atoms": 13,
-        "weighting": "feynman_kac",
-        "n_probes": 0,
-        "heads": "score+energy",
-    }
+    exact = {"kind": "egnn", "n_atoms": 13, "weighting": "feynman_kac", "n_probes": 0}
     exact |= {"heads": "score+energy", "compiled": False, "seconds_per_particle_and_level": 3.0}
     probes = exact | {"n_probes": 1, "seconds_per_particle_and_level": 0.5}
     larger = exact | {"n_atoms": 55, "n_probes": 1}
