@@ -44,11 +44,12 @@ def write_tables(system: str, rows: Sequence[dict]) -> None:
 
 
 def hot_rows(system: str) -> list[dict]:
-    """Gate 1: as sampled, and landed on the target, for every seed and number of islands."""
+    """Gate 1: from pure noise, as sampled, and landed on the target, for every seed and number of islands."""
     physics, gates, descent = load_system(system), load_gates(system), load_ladder(system).descent
     rows = []
     for seed, n_islands in product(gates.seeds, gates.hot_islands):
-        ladder, settings = TrainedLadder.load(system, seed), replace(descent, n_islands=n_islands)
+        ladder = TrainedLadder.load(system, seed)
+        settings = replace(descent, n_islands=n_islands, renoise=None)
         done = ladder.anneal(0, settings, gamma=1.0, beta=1 / physics.temperatures[0], name="gate-hot")
         variant = f"ladder, seed {seed}" + (f", {n_islands} islands" if n_islands > 1 else "")
         rows += judged(system, 0, done, gate=1, variant=variant)

@@ -22,7 +22,8 @@ from pita.networks import BoundModel, DiffusionModel, NetworkSettings, build_mod
 from pita.networks.weights import arrays_to_weights
 from pita.objective import LossSettings
 
-NOT_WEIGHTS = ("data_variance", "variances")
+SAMPLES, REDUCED_ENERGY = "samples", "reduced_energy"
+NOT_WEIGHTS = ("data_variance", "variances", SAMPLES, REDUCED_ENERGY)
 RUNG = "rung{}/"
 
 
@@ -124,8 +125,11 @@ def bound_model(
     return model.at(beta if settings.conditioned else None, compiled=descent.binds_compiled)
 
 
-def gather_weights(store: FolderStore, system: SystemSettings) -> Arrays:
-    """Put the models of all rungs, and what their ladder cost and left out, into one set of arrays."""
+def gather_weights(store: FolderStore, system: SystemSettings, *, renoised: bool = False) -> Arrays:
+    """Put the models of all rungs, and what their ladder cost and left out, into one set of arrays.
+
+    `renoised`: with the samples of the last one, for annealings that begin from them.
+    """
     n_models = len(system.temperatures) - 1
     samples = [store.load(f"samples-{rung}") for rung in range(n_models)]
     spent = [int(each["n_energy_evals"]) for each in samples]
@@ -139,6 +143,10 @@ def gather_weights(store: FolderStore, system: SystemSettings) -> Arrays:
     for rung in range(n_models):
         model = store.load(f"model-{rung}")
         gathered |= {RUNG.format(rung) + name: values for name, values in model.items()}
+    if renoised:  # of the last rung only, which the methods of the table begin from
+        last, beta = RUNG.format(n_models - 1), 1 / system.temperatures[n_models - 1]
+        gathered[last + SAMPLES] = samples[-1]["x"].astype(np.float32)
+        gathered[last + REDUCED_ENERGY] = beta * samples[-1]["energy"].astype(np.float64)
     return gathered
 
 

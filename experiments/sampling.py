@@ -7,12 +7,13 @@ from tqdm import tqdm
 
 from experiments import paths
 from experiments.files import load_npz
-from experiments.ladder_run import bound_model, load_network, rung_of
+from experiments.ladder_run import REDUCED_ENERGY, SAMPLES, bound_model, load_network, rung_of
 from experiments.ranks import Ranks, alone
 from experiments.seeds import torch_generator
 from experiments.settings import SystemSettings, load_system
 from pita.descent import Arrays, Descent, DescentSettings, descend, path_to
 from pita.networks import NetworkSettings
+from pita.renoising import Beginning
 
 LADDER_KEYS = ("temperatures", "n_energy_evals_initial", "n_energy_evals_ladder")
 
@@ -58,17 +59,22 @@ class TrainedLadder:
             communicator=ranks.communicator,
         )
         model = bound_model(arrays, self.network, beta=source, descent=settings, device=ranks.device)
-        generator, n_levels = (
-            torch_generator(self.seed, name, device=ranks.device),
-            settings.annealing.n_levels * settings.n_islands,
-        )
-        with tqdm(total=n_levels, desc=name, unit="level", disable=not ranks.is_first) as bar:
+        generator = torch_generator(self.seed, name, device=ranks.device)
+        beginning = None if settings.renoise is None else self._beginning(rung, arrays)
+        with tqdm(total=settings.n_steps, desc=name, unit="level", disable=not ranks.is_first) as bar:
 
             def progress(_done: int, ess_fraction: float) -> None:
                 bar.update()
                 bar.set_postfix(ess=f"{ess_fraction:.2f}")
 
-            return descend(model, path, target, beta=beta, settings=settings, work=(generator, progress))
+            work = (generator, progress)
+            return descend(model, path, target, beta=beta, settings=settings, work=work, beginning=beginning)
+
+    def _beginning(self, rung: int, arrays: Arrays) -> Beginning:
+        """Return the samples that the model of a rung learned; ValueError where they are not kept."""
+        if SAMPLES not in arrays:
+            raise ValueError(f"{paths.weights(self.system.system, self.seed)}: no samples of rung {rung}")
+        return Beginning(torch.from_numpy(arrays[SAMPLES]), torch.from_numpy(arrays[REDUCED_ENERGY]))
 
     def bill(self) -> dict[str, int]:
         """Return the evaluations that made the weights, by phase."""

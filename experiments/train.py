@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = load_ladder(arguments.system)
         run = Training(config, arguments.system, arguments.seed, Clock(arguments.minutes), ranks=ranks)
         climb(run)
-        weights = gather_weights(run.store, config.system)
+        weights = gather_weights(run.store, config.system, renoised=config.descent.renoise is not None)
         if ranks.is_first:
             save_npz(paths.weights(arguments.system, arguments.seed), weights)
             shutil.rmtree(run.store.folder)

@@ -95,8 +95,12 @@ class Training:
     def progress(self, done: int, ess_fraction: float) -> None:
         """Show how far an annealing is."""
         if done == 1:
-            n_levels = self.config.descent.annealing.n_levels * self.config.descent.n_islands
-            self.bar = tqdm(total=n_levels, desc="anneal", unit="level", disable=not self.ranks.is_first)
+            self.bar = tqdm(
+                total=self.config.descent.n_steps,
+                desc="anneal",
+                unit="level",
+                disable=not self.ranks.is_first,
+            )
         self.bar.update()
         self.bar.set_postfix(ess=f"{ess_fraction:.2f}")
 

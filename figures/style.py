@@ -55,6 +55,7 @@ METHODS = {
 TITLES = {
     "reference": "reference",
     "pita": "PITA",
+    "pita_renoised": "PITA, from samples",
     "pita_unrelaxed": "PITA, no moves",
     "pita_bridge": "PITA, bridge",
     "pita_feynman_kac": "PITA, Feynman-Kac",

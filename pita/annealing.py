@@ -42,6 +42,8 @@ class AnnealingSettings:
     strength `xi`; v = s/2 or gamma s/2 (`drift`) with s of the network `transport`, grad U of the network
     `langevin`. `n_probes` Hutchinson probes for Feynman-Kac weights, 0 for the exact divergence.
     Resampling where ESS < `ess_threshold` N, never at 0, and after the last level if `resample_at_end`.
+    Particles are resampled as if no weight were above `offspring_cap` times the median, so that few descend
+    from one; what is above it they carry to the end, and weights stay exact.
     Log-weight increments above the quantile `clip_quantile` are cut to it and counted; 1 cuts none.
     `denoise`: a last step x + h_min s(x), which is a map without weight. `chunk` particles are evaluated at a
     time.
@@ -60,6 +62,7 @@ class AnnealingSettings:
     n_probes: int = 0
     resampler: str = "systematic"
     ess_threshold: float = 0.5
+    offspring_cap: float = math.inf
     resample_at_end: bool = True
     clip_quantile: float = 1.0
     denoise: bool = False
@@ -87,10 +90,24 @@ class AnnealingSettings:
             raise ValueError(f"resampler must be one of {sorted(RESAMPLERS)}, got {self.resampler!r}")
         if not 0 <= self.ess_threshold <= 1:
             raise ValueError(f"ess_threshold must be in [0, 1], got {self.ess_threshold}")
+        if not self.offspring_cap > 1:
+            raise ValueError(f"offspring_cap must be above 1, got {self.offspring_cap}")
         if not 0 < self.clip_quantile <= 1:
             raise ValueError(f"clip_quantile must be in (0, 1], got {self.clip_quantile}")
         if self.matched_variances and self.drift != "half_score":
             raise ValueError(f"matched_variances holds for drift='half_score' only, got {self.drift!r}")
+
+    @cached_property
+    def levels(self) -> list[float]:
+        """Noise variances h[0] = h_max .. h[n_levels] = h_min."""
+        bounds = {"h_min": self.sigma_min**2, "h_max": self.sigma_max**2}
+        return noise_levels(self.n_levels, **bounds, rho=self.rho).tolist()
+
+    def first_below(self, sigma: float) -> int:
+        """Return the first level whose noise is at most sigma; ValueError unless it is neither end."""
+        if not self.sigma_min < sigma < self.sigma_max:
+            raise ValueError(f"sigma must be in ({self.sigma_min}, {self.sigma_max}), got {sigma}")
+        return min(next(k for k, h in enumerate(self.levels) if h <= sigma**2), self.n_levels - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +136,10 @@ class AnnealedPath:
             raise ValueError(f"gamma = beta_next / beta must be at least 1 and finite, got {self.gamma}")
         self.kernel_variances  # noqa: B018  computed here so that a step that is too long raises at once
 
-    @cached_property
+    @property
     def levels(self) -> list[float]:
         """Noise variances h[0] = h_max .. h[n_levels] = h_min."""
-        s = self.settings
-        return noise_levels(s.n_levels, h_min=s.sigma_min**2, h_max=s.sigma_max**2, rho=s.rho).tolist()
+        return self.settings.levels
 
     def level(self, k: int) -> Tensor:
         """Return h[k] as a 0-d tensor on the particles' device."""

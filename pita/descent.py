@@ -15,8 +15,9 @@ from pita.annealing import AnnealedPath, AnnealingSettings, level_variances
 from pita.bridge import BridgeSettings, Interpolation, cross
 from pita.distributed import Communicator, SingleProcess
 from pita.evaluation import DiffusionModel
-from pita.islands import anneal_islands
+from pita.islands import anneal_islands, renoised_islands
 from pita.landing import Landed, LandingSettings, land
+from pita.renoising import Beginning
 from pita.smc import Annealed, Particles
 from pita.space import ParticleSpace
 from pita.targets.base import Target
@@ -30,8 +31,9 @@ ALONE = SingleProcess()
 class DescentSettings:
     """One temperature step: `n_particles` annealed, then landed on the target, or not.
 
-    `n_islands`: independent populations that share them (`pita.islands`). `bridge`: landed in several steps
-    with moves between, in place of the one step of `landing`.
+    `n_islands`: independent populations that share them (`pita.islands`). `renoise`: sigma (unit of x) up to
+    which samples of the rung are noised to begin from (`pita.renoising`), None for pure noise. `bridge`:
+    landed in several steps with moves between, in place of the one step of `landing`.
     `n_fit`: samples on which the variances of the path's kernels are fitted, 0 for the plain data variance.
     `compiled`: the model runs through torch.compile, a minute once; not worth it for a few steps.
     """
@@ -41,6 +43,7 @@ class DescentSettings:
     n_islands: int = 1
     landing: LandingSettings | None = None
     bridge: BridgeSettings | None = None
+    renoise: float | None = None
     n_fit: int = 0
     compiled: bool = True
 
@@ -51,6 +54,16 @@ class DescentSettings:
             raise ValueError(f"n_fit must not be negative, got {self.n_fit}")
         if self.landing is not None and self.bridge is not None:
             raise ValueError("landing and bridge exclude each other, got both")
+        if self.renoise is not None:
+            self.annealing.first_below(self.renoise)
+
+    @property
+    def n_steps(self) -> int:
+        """Levels that all islands together go through, for a progress bar."""
+        n_levels = self.annealing.n_levels
+        if self.renoise is not None:
+            n_levels = 2 * (n_levels - self.annealing.first_below(self.renoise))
+        return n_levels * self.n_islands
 
     @property
     def binds_compiled(self) -> bool:
@@ -113,23 +126,29 @@ def descend(
     beta: float,
     settings: DescentSettings,
     work: tuple[torch.Generator, Callable[[int, float], None] | None],
+    beginning: Beginning | None = None,
 ) -> Descent:
     """Anneal particles along the path and land them on the target at beta (1 / unit of E).
+
+    beginning: samples of the source temperature, for settings that begin from them; ValueError without.
 
     Particles and evaluations returned are those of all ranks that the path's space is spread over.
     work: the generator, and what is told levels done and ESS fraction, if anything.
     """
     generator, progress = work
     counted = CountedTarget(target)
-    annealed = anneal_islands(
-        model,
-        path,
-        n_particles=settings.n_particles,
-        n_islands=settings.n_islands,
-        generator=generator,
-        progress=progress,
-        compiled=settings.compiled,
-    )
+    shared = {
+        "n_particles": settings.n_particles,
+        "n_islands": settings.n_islands,
+        "generator": generator,
+        "progress": progress,
+    }
+    if settings.renoise is None:
+        annealed = anneal_islands(model, path, compiled=settings.compiled, **shared)
+    elif beginning is None:
+        raise ValueError(f"renoise={settings.renoise} needs samples to begin from, got none")
+    else:
+        annealed = renoised_islands(model, path, beginning, sigma=settings.renoise, **shared)
     landed = None
     if settings.landing is not None:
         landed = land(annealed, counted, path, beta=beta, settings=settings.landing, generator=generator)

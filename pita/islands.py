@@ -14,7 +14,10 @@ import torch
 from pita.annealing import AnnealedPath
 from pita.evaluation import DiffusionModel
 from pita.log_weights import log_mean_exp
+from pita.renoising import Beginning, anneal_renoised
 from pita.smc import Annealed, Particles, Trace, anneal
+
+Progress = Callable[[int, float], None]
 
 
 def anneal_islands(
@@ -24,7 +27,7 @@ def anneal_islands(
     n_particles: int,
     n_islands: int,
     generator: torch.Generator,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Progress | None = None,
     compiled: bool = False,
 ) -> Annealed:
     """Carry n_islands populations, n_particles in all, from h_max to h_min, one after another.
@@ -33,22 +36,63 @@ def anneal_islands(
     resampling are means over islands, ancestors their sum. ValueError unless the islands share the particles
     evenly, or where several processes share a population.
     """
+
+    def island(_number: int, each: int, told: Progress | None) -> Annealed:
+        return anneal(model, path, n_particles=each, generator=generator, progress=told, compiled=compiled)
+
+    return over_islands(island, path, n_particles=n_particles, n_islands=n_islands, progress=progress)
+
+
+def renoised_islands(
+    model: DiffusionModel,
+    path: AnnealedPath,
+    beginning: Beginning,
+    *,
+    sigma: float,
+    n_particles: int,
+    n_islands: int,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+) -> Annealed:
+    """Carry particles from samples up the noise and down again (`pita.renoising`), shared over islands.
+
+    Samples are taken in random order, each once before any is taken again.
+    """
+    n = len(beginning.x)
+    order = torch.cat(
+        [torch.randperm(n, generator=generator, device=generator.device) for _ in range(-(-n_particles // n))]
+    )
+
+    def island(number: int, each: int, told: Progress | None) -> Annealed:
+        rows = order[number * each : (number + 1) * each].to(beginning.x.device)
+        mine = Beginning(beginning.x[rows], beginning.reduced_energy[rows])
+        return anneal_renoised(model, path, mine, sigma=sigma, generator=generator, progress=told)
+
+    return over_islands(island, path, n_particles=n_particles, n_islands=n_islands, progress=progress)
+
+
+def over_islands(
+    island: Callable[[int, int, Progress | None], Annealed],
+    path: AnnealedPath,
+    *,
+    n_particles: int,
+    n_islands: int,
+    progress: Progress | None,
+) -> Annealed:
+    """Merge `island(number, its particles, what it tells its progress)` of all numbers."""
     if n_islands < 1 or n_particles % n_islands:
         raise ValueError(f"n_particles must be a multiple of n_islands, got {n_particles} and {n_islands}")
     if n_islands > 1 and path.space.communicator.size > 1:
         raise ValueError(f"n_islands must be 1 where processes share a population, got {n_islands}")
-    each, islands = n_particles // n_islands, []
-    for island in range(n_islands):
-        islands.append(
-            anneal(
-                model,
-                path,
-                n_particles=each,
-                generator=generator,
-                progress=_share(progress, island * path.settings.n_levels),
-                compiled=compiled,
-            )
-        )
+    done, told = 0, None
+    if progress is not None:
+
+        def told(_done: int, ess_fraction: float) -> None:
+            nonlocal done
+            done += 1
+            progress(done, ess_fraction)
+
+    islands = [island(number, n_particles // n_islands, told) for number in range(n_islands)]
     return islands[0] if n_islands == 1 else merged(islands)
 
 
@@ -68,7 +112,3 @@ def merged(islands: list[Annealed]) -> Annealed:
         sum(done.n_nonfinite for done in islands),
         sum(done.n_clipped for done in islands),
     )
-
-
-def _share(progress: Callable[[int, float], None] | None, first: int) -> Callable[[int, float], None] | None:
-    return None if progress is None else lambda done, ess: progress(first + done, ess)

@@ -19,6 +19,7 @@ from pita.distributed import Communicator
 from pita.evaluation import DiffusionModel
 from pita.hot_start import Start, Startable
 from pita.mcmc import HmcSettings, run_hmc
+from pita.renoising import Beginning
 from pita.schedules import check_ladder
 from pita.targets.counted import CountedTarget
 
@@ -129,6 +130,11 @@ def as_training_set(samples: Arrays, *, beta: float) -> TrainingSet:
     )
 
 
+def beginning_from(samples: Arrays, *, beta: float) -> Beginning:
+    """Return saved samples as what an annealing begins from; beta: 1 / unit of E, of their temperature."""
+    return Beginning(torch.from_numpy(samples["x"]), beta * torch.from_numpy(samples["energy"]).double())
+
+
 def _training_sets(
     store: Store, temperatures: tuple[float, ...], rung: int, *, conditioned: bool
 ) -> list[TrainingSet]:
@@ -159,5 +165,8 @@ def _arrive(
         communicator=work.communicator,
     )
     bound, described = work.bind(model, 1 / hot), (generator, work.progress)
-    done = descend(bound, path, target, beta=1 / cold, settings=settings, work=described)
+    beginning = None
+    if settings.renoise is not None:
+        beginning = beginning_from(store.load(f"samples-{rung - 1}"), beta=1 / hot)
+    done = descend(bound, path, target, beta=1 / cold, settings=settings, work=described, beginning=beginning)
     return descent_arrays(done)

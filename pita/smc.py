@@ -4,6 +4,7 @@ Del Moral, Doucet, Jasra, J. R. Stat. Soc. B 68, 411 (2006). Each particle costs
 per level.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -56,7 +57,12 @@ class Annealed(NamedTuple):
     n_clipped: int
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """A population on its way, `here` the model at its level; the rest as in `Annealed`.
+
+    `carried` (N,) float64: log-weights that resampling leaves out and offspring inherit; None for none.
+    """
+
     x: Tensor
     log_w: Tensor
     log_p: Tensor | None
@@ -65,6 +71,7 @@ class _State(NamedTuple):
     log_z: float
     n_nonfinite: int = 0
     n_clipped: int = 0
+    carried: Tensor | None = None
 
 
 @torch.no_grad()
@@ -87,19 +94,41 @@ def anneal(
         raise ValueError(f"n_particles must be a positive multiple of {size} ranks, got {n_particles}")
     check_same_seed(path.space.communicator, generator)
     weighting = build_weighting(path, generator=generator, compiled=compiled)
-    state, rows = _start(model, path, weighting, n_particles, generator), []
-    for k in range(path.settings.n_levels):
-        state, log_w_std = _step(model, path, weighting, state, k, generator)
-        log_w = path.space.communicator.gather(state.log_w)
-        ess_fraction = effective_sample_size(log_w) / n_particles
+    state = _start(model, path, weighting, n_particles, generator)
+
+    def move(state: State, k: int) -> tuple[State, float]:
+        return step(model, path, weighting, state, k, generator)
+
+    state, trace = follow(move, state, path, generator=generator, progress=progress)
+    return finish(state, path, trace, generator)
+
+
+def follow(
+    move: Callable[[State, int], tuple[State, float]],
+    state: State,
+    path: AnnealedPath,
+    *,
+    generator: torch.Generator,
+    progress: Callable[[int, float], None] | None,
+    first: int = 0,
+) -> tuple[State, Trace]:
+    """Move a population from level `first` down to the last, resampling where its weights have spread.
+
+    `move(state, k)` returns the weighed state of level k + 1 and the spread of the increments.
+    """
+    rows = []
+    for k in range(first, path.settings.n_levels):
+        state, log_w_std = move(state, k)
+        log_w = _capped(path.space.communicator.gather(state.log_w), path)
+        ess_fraction = effective_sample_size(log_w) / len(log_w)
         resampled = ess_fraction < path.settings.ess_threshold
         if resampled:
-            state = _resample(state, log_w, path, generator)
+            state = resample(state, log_w, path, generator)
         n_ancestors = len(state.origins.unique())
         rows.append((path.levels[k + 1], ess_fraction, log_w_std, n_ancestors, resampled))
         if progress is not None:
-            progress(k + 1, ess_fraction)
-    return _finish(state, path, Trace(*torch.tensor(rows, dtype=torch.float64).T), generator)
+            progress(k + 1 - first, ess_fraction)
+    return state, Trace(*torch.tensor(rows, dtype=torch.float64).T)
 
 
 def _start(
@@ -108,26 +137,26 @@ def _start(
     weighting: WeightingScheme,
     n_particles: int,
     generator: torch.Generator,
-) -> _State:
+) -> State:
     """Draw x ~ N(0, prior variance) with log w = gamma log p - log prior."""
     x = path.prior_variance**0.5 * path.space.noise(n_particles, generator=generator)
     here = weighting.evaluate(model, x, path.level(0))
     log_p = weighting.initial_log_p(x, here)
     origins = torch.arange(n_particles, device=x.device)
     if log_p is None:
-        return _State(x, x.new_zeros(len(x), dtype=torch.float64), None, here, origins, 0.0)
+        return State(x, x.new_zeros(len(x), dtype=torch.float64), None, here, origins, 0.0)
     log_w = path.gamma * log_p - path.space.log_normal(x, path.prior_variance)
-    return _weighed(_State(x, torch.zeros_like(log_w), log_p, here, origins, 0.0), path, log_w)
+    return weighed(State(x, torch.zeros_like(log_w), log_p, here, origins, 0.0), path, log_w)
 
 
-def _step(
+def step(
     model: DiffusionModel,
     path: AnnealedPath,
     weighting: WeightingScheme,
-    state: _State,
+    state: State,
     k: int,
     generator: torch.Generator,
-) -> tuple[_State, float]:
+) -> tuple[State, float]:
     """Move all particles from level k to k + 1 and weigh them; also the spread of the increments."""
     dh, (variance, _) = path.step_size(k), path.kernel_variances[k]
     noise = path.space.noise(len(state.origins), generator=generator)
@@ -147,10 +176,10 @@ def _step(
         n_clipped=state.n_clipped + int((population > cap).sum()),
     )
     spread = population.std().item() if len(population) > 1 else 0.0
-    return _weighed(moved, path, log_w.clamp(max=cap)), spread
+    return weighed(moved, path, log_w.clamp(max=cap)), spread
 
 
-def _weighed(state: _State, path: AnnealedPath, increment: Tensor) -> _State:
+def weighed(state: State, path: AnnealedPath, increment: Tensor) -> State:
     """Add the increments to the log-weights; a particle whose increment is not finite dies and is counted."""
     finite = increment.isfinite()
     lost = path.space.communicator.gather((~finite & (state.log_w > -torch.inf)).int())
@@ -163,14 +192,35 @@ def resample_ancestors(log_w: Tensor, path: AnnealedPath, generator: torch.Gener
     return RESAMPLERS[path.settings.resampler](log_w, generator=generator)
 
 
-def _resample(state: _State, log_w: Tensor, path: AnnealedPath, generator: torch.Generator) -> _State:
-    """Replace the population by offspring of equal weight; the mean weight goes into log Z."""
+def _capped(log_w: Tensor, path: AnnealedPath) -> Tensor:
+    """Return the log-weights by which a population is resampled, at most a multiple of their median."""
+    if path.settings.offspring_cap == math.inf:
+        return log_w
+    alive = log_w[log_w > -torch.inf]
+    return (
+        log_w.clamp(max=alive.median().item() + math.log(path.settings.offspring_cap))
+        if len(alive)
+        else log_w
+    )
+
+
+def resample(state: State, log_w: Tensor, path: AnnealedPath, generator: torch.Generator) -> State:
+    """Replace the population by offspring in proportion to exp(log_w) of all ranks, (N,).
+
+    Their mean goes into log Z; by how much a particle's own weight exceeds its log_w is carried.
+    """
     ancestors = resample_ancestors(log_w, path, generator)
     mine = path.space.communicator.shard(ancestors)
 
     def inherit(values: Tensor) -> Tensor:
         return path.space.communicator.gather(values)[mine]
 
+    carried = state.carried
+    if path.settings.offspring_cap < math.inf:
+        excess = path.space.communicator.gather(state.log_w) - log_w
+        carried = inherit(carried if carried is not None else torch.zeros_like(state.log_w)) + excess[mine]
+    elif carried is not None:
+        carried = inherit(carried)
     return state._replace(
         x=inherit(state.x),
         log_w=torch.zeros_like(state.log_w),
@@ -178,15 +228,18 @@ def _resample(state: _State, log_w: Tensor, path: AnnealedPath, generator: torch
         here=state.here.map(inherit),
         origins=state.origins[ancestors],
         log_z=state.log_z + log_mean_exp(log_w),
+        carried=carried,
     )
 
 
-def _finish(state: _State, path: AnnealedPath, trace: Trace, generator: torch.Generator) -> Annealed:
-    """Resample or not, remove the last noise or not, and complete log Z."""
+def finish(state: State, path: AnnealedPath, trace: Trace, generator: torch.Generator) -> Annealed:
+    """Put back what was carried, resample or not, remove the last noise or not, and complete log Z."""
+    if state.carried is not None:
+        state = state._replace(log_w=state.log_w + state.carried, carried=None)
     log_w = path.space.communicator.gather(state.log_w)
     log_z = state.log_z + log_mean_exp(log_w)
     if path.settings.resample_at_end:
-        state = _resample(state, log_w, path, generator)
+        state = resample(state, log_w, path, generator)
     x = state.x
     if path.settings.denoise:
         x = x + path.levels[-1] * path.space.project(state.here.transport)

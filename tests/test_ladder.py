@@ -102,6 +102,24 @@ def test_bridge_mends_wrong_models_too():
         dataclasses.replace(descent, landing=LandingSettings())
 
 
+def test_a_ladder_that_begins_from_samples_reaches_the_cold_density_from_wrong_models():
+    learner, store = Analytic(factor=1.25), MemoryStore()
+    annealing = dataclasses.replace(ANNEALING, transport="energy", n_levels=60)
+    descent = DescentSettings(n_particles=4000, annealing=annealing, landing=LandingSettings(), renoise=0.5)
+    work = learner.work(conditioned=False)
+    assert climb_down(Springs(), TEMPERATURES, initial=INITIAL, descent=descent, store=store, work=work)
+    samples = store.load("samples-1")
+    assert p_value(samples["x"], TEMPERATURES[1], float(samples["ess_fraction"])) > 1e-3
+    assert p_value(samples["x"], TEMPERATURES[0]) < 1e-9
+    first = annealing.first_below(0.5)
+    assert len(samples["trace_h"]) == 60 - first and descent.n_steps == 2 * (60 - first)
+    assert dataclasses.replace(descent, renoise=None, n_islands=3).n_steps == 180
+    with pytest.raises(ValueError, match="renoise=0.5 needs samples to begin from"):
+        arrive(learner, store, descent)
+    with pytest.raises(ValueError, match=r"sigma must be in \(0.05, 10.0\), got 20"):
+        dataclasses.replace(descent, renoise=20.0)
+
+
 def test_nothing_is_done_twice():
     learner, store = Analytic(), MemoryStore()
     climb(learner, store)

@@ -17,7 +17,7 @@ GROUPS = {
     "networks": "networks isomers",
     "learning": "losses objective training_set flattening frame stiff_target data module training",
     "sampling": "mcmc langevin tempering population space distributed annealing evaluation weightings "
-    "smc islands landing bridge",
+    "smc renoising islands landing bridge",
     "composition": "hot_start descent ladder baselines results",
     "judgement": "metrics",
 }

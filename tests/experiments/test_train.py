@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
-from experiments import paths, train
-from experiments.files import load_npz, sha256
+from experiments import paths, sample, train
+from experiments.files import load_npz, save_npz, sha256
 from experiments.ladder_run import FolderStore, gather_weights
 from experiments.settings import load_system
 from tests.experiments.tiny_case import repository, scratch_folder, trained, write_parameters
@@ -153,3 +154,21 @@ def test_weights_say_what_each_rung_left_out_where_something_may_be(tmp_path, mo
     assert gathered["n_left_out"].tolist() == [7 - rung for rung in range(n_models)]
     store.save("samples-0", {"n_energy_evals": np.array(10)})
     assert "n_left_out" not in gather_weights(store, load_system("tiny"))
+
+
+def test_a_ladder_that_begins_from_samples_keeps_those_that_its_methods_begin_from(tmp_path, monkeypatch):
+    repository(tmp_path, monkeypatch, n_fit="n_fit = 32\nrenoise = 0.5")
+    weights = load_npz(trained())
+    assert weights["rung1/samples"].shape == (32, 4, 3) and "rung0/samples" not in weights
+    x = torch.from_numpy(weights["rung1/samples"]).double()
+    energy = load_system("tiny").target().energy(x)
+    np.testing.assert_allclose(weights["rung1/reduced_energy"], energy / 1.4, rtol=1e-4, atol=1e-3)
+    file = paths.params("tiny")
+    file.write_text(file.read_text().replace("[sample.pita]\n", "[sample.pita]\nrenoise = 0.5\n"))
+    sample.main(["tiny", "pita", "1"])
+    x = load_npz(paths.samples("tiny", "pita", 1))["x"]
+    assert x.shape == (64, 4, 3) and np.isfinite(x).all()
+    kept = {name: values for name, values in weights.items() if name != "rung1/samples"}
+    save_npz(paths.weights("tiny", 1), kept)
+    with pytest.raises(SystemExit, match="error: .*tiny-1.npz: no samples of rung 1"):
+        sample.main(["tiny", "pita", "1"])
