@@ -151,7 +151,15 @@ def descend(
         annealed = renoised_islands(model, path, beginning, sigma=settings.renoise, **shared)
     landed = None
     if settings.landing is not None:
-        landed = land(annealed, counted, path, beta=beta, settings=settings.landing, generator=generator)
+        landed = land(
+            annealed,
+            counted,
+            path,
+            beta=beta,
+            settings=settings.landing,
+            generator=generator,
+            model=model,
+        )
     elif settings.bridge is not None:
         start = Interpolation(model, counted, path, beta)
         landed = cross(annealed, start, settings=settings.bridge, generator=generator)

@@ -7,6 +7,7 @@ moves of HMC on the true energy, if any. Where log p is the sum of the path's ow
 score.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,11 +16,26 @@ from torch import Tensor
 
 from pita.annealing import AnnealedPath
 from pita.distributed import local_generator
+from pita.evaluation import DiffusionModel
 from pita.log_weights import effective_sample_size, log_mean_exp
-from pita.mcmc import ChainState, HmcSettings, run_hmc
+from pita.mcmc import ChainState, HmcSettings, run_hmc, surrogate_move
 from pita.smc import Annealed, resample_ancestors
 from pita.space import ParticleSpace
 from pita.targets.base import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurrogateSettings:
+    """Moves along the model's forces, `n_leapfrog` steps of `step_size` (reduced time) each."""
+
+    n_moves: int
+    n_leapfrog: int
+    step_size: float
+
+    def __post_init__(self) -> None:
+        for name in ("n_moves", "n_leapfrog", "step_size"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +44,14 @@ class LandingSettings:
     density.
 
     `thin`: every thin-th of the resampled particles is kept, so that a large population, cheap in
-    energies, leaves few duplicates. `moves`: HMC at beta_next on the true energy afterwards, all of them
-    counted by the target; None for no moves.
+    energies, leaves few duplicates. `surrogate`: HMC at beta_next along the forces of the model afterwards,
+    accepted by the true energy, of which a move costs one evaluation; then `moves`: HMC on the true energy.
+    All evaluations are counted by the target; None for no moves.
     """
 
     power: float = 1.0
     thin: int = 1
+    surrogate: SurrogateSettings | None = None
     moves: HmcSettings | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +67,7 @@ class Landed(NamedTuple):
     `x` (n, *event), `energy` E(x) (n,) and `force` -dE/dx of this rank. Of all ranks: `ess_fraction` ESS / N
     of the weights before resampling, `n_unique_ancestors` first particles with offspring, `log_z` of the
     density landed on (of exp(-beta E) at power 1), `n_nonfinite` particles removed for a non-finite energy.
-    `acceptance` of this rank's moves, NaN without.
+    `acceptance` of this rank's moves, and of those along the model, NaN without.
     """
 
     x: Tensor
@@ -60,6 +78,7 @@ class Landed(NamedTuple):
     log_z: float
     n_nonfinite: int
     acceptance: float
+    surrogate_acceptance: float = math.nan
 
 
 @torch.no_grad()
@@ -71,9 +90,10 @@ def land(
     beta: float,
     settings: LandingSettings,
     generator: torch.Generator,
+    model: DiffusionModel | None = None,
 ) -> Landed:
     """Weigh annealed particles by exp(-beta E) / p^gamma to the given power, resample, and move; beta in 1 /
-    unit of E.
+    unit of E. `model`: what surrogate moves follow.
     """
     if settings.power > 0 and annealed.log_p is None:
         raise ValueError(f"power={settings.power} needs log p of the path, which unweighted annealing lacks")
@@ -95,6 +115,9 @@ def land(
         n_nonfinite=n_nonfinite,
         acceptance=float("nan"),
     )
+    if settings.surrogate is not None:
+        landed = _along_model(landed, target, path, model, beta, settings.surrogate, generator)
+        here = ChainState(landed.x, landed.energy, landed.force)
     if settings.moves is None:
         return landed
     check_moves(settings.moves, path.space)
@@ -106,6 +129,41 @@ def land(
         generator=local_generator(communicator, generator),
     )
     return landed._replace(**run.state._asdict(), acceptance=run.acceptance)
+
+
+def _along_model(
+    landed: Landed,
+    target: Target,
+    path: AnnealedPath,
+    model: DiffusionModel | None,
+    beta: float,
+    settings: SurrogateSettings,
+    generator: torch.Generator,
+) -> Landed:
+    """Return the samples after moves along the model at h_min, gamma U taken for beta E."""
+    if model is None:
+        raise ValueError("surrogate moves need the model, got none")
+    h, scale = path.level(path.settings.n_levels), path.gamma / beta
+
+    def force(x: Tensor) -> Tensor:
+        parts = [model.energy_and_score(part, h)[1] for part in x.split(path.settings.chunk)]
+        return scale * path.space.project(torch.cat(parts))
+
+    state, accepted = ChainState(landed.x, landed.energy, landed.force), 0.0
+    own = local_generator(path.space.communicator, generator)
+    for _ in range(settings.n_moves):
+        state, info = surrogate_move(
+            target,
+            force,
+            state,
+            beta=beta,
+            step_size=settings.step_size,
+            n_leapfrog=settings.n_leapfrog,
+            generator=own,
+            mean_free=path.space.mean_free,
+        )
+        accepted += float(info.accepted.double().mean()) / settings.n_moves
+    return landed._replace(**state._asdict(), surrogate_acceptance=accepted)
 
 
 def without_nonfinite(

@@ -114,6 +114,39 @@ def hmc_move(
     return _accept(state, ChainState(x, energy, force), log_ratio, generator)
 
 
+def surrogate_move(
+    target: Target,
+    surrogate: Callable[[Tensor], Tensor],
+    state: ChainState,
+    *,
+    beta: float,
+    step_size: float,
+    n_leapfrog: int,
+    generator: torch.Generator,
+    mean_free: bool = True,
+) -> tuple[ChainState, MoveInfo]:
+    """HMC along other forces than the target's, accepted by its energy: one evaluation, whatever n_leapfrog.
+
+    `surrogate(x)` -> force (N, ...), unit of the target's. Leapfrog keeps volume and turns back whatever the
+    forces, so the test with the true H leaves the Boltzmann density as it is (Duane et al. 1987; Rasmussen,
+    Bayesian Statistics 7, 651 (2003)).
+    """
+    x, energy, _ = state
+    uniform = torch.rand((), generator=generator, dtype=x.dtype, device=x.device)
+    dt = step_size * (1 + STEP_JITTER * (2 * uniform - 1))
+    draw = mean_free_noise if mean_free else torch.randn
+    p = beta**-0.5 * draw(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    h_start, force = energy + _kinetic_energy(p), surrogate(x)
+    for _ in range(n_leapfrog):
+        p = p + 0.5 * dt * force
+        x = x + dt * p
+        force = surrogate(x)
+        p = p + 0.5 * dt * force
+    reached = ChainState(x, *target.energy_and_force(x))
+    log_ratio = -beta * (reached.energy + _kinetic_energy(p) - h_start)
+    return _accept(state, reached, log_ratio, generator)
+
+
 def mala_move(
     target: Target,
     state: ChainState,

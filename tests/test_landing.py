@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pita.bridge import BridgeSettings, Interpolation, cross, largest_step
-from pita.landing import LandingSettings, land
+from pita.landing import LandingSettings, SurrogateSettings, land
 from pita.log_weights import effective_sample_size
 from pita.mcmc import HmcSettings
 from pita.smc import Particles
@@ -36,7 +36,7 @@ class Overlapping:
         return self.energy(x), TARGET.energy_and_force(x)[1]
 
 
-def landed(model, *, power=1.0, thin=1, moves=None, target=TARGET, **settings):
+def landed(model, *, power=1.0, thin=1, moves=None, surrogate=None, target=TARGET, **settings):
     defaults = {
         "n_levels": 20,
         "weighting": "score_kernel_ratio",
@@ -46,8 +46,8 @@ def landed(model, *, power=1.0, thin=1, moves=None, target=TARGET, **settings):
     path = path_of(TARGET, gamma=BETA, **defaults | settings)
     annealed = run(model, path, n_particles=N)
     generator = torch.Generator().manual_seed(2)
-    settings = LandingSettings(power=power, thin=thin, moves=moves)
-    return land(annealed, target, path, beta=BETA, settings=settings, generator=generator)
+    settings = LandingSettings(power=power, thin=thin, moves=moves, surrogate=surrogate)
+    return land(annealed, target, path, beta=BETA, settings=settings, generator=generator, model=model)
 
 
 def mass_error(x) -> float:
@@ -81,6 +81,24 @@ def test_moves_leave_the_target_invariant_and_are_counted():
     assert 0.2 < moved.acceptance <= 1
     assert mass_error(moved.x) < 4 * MASS_SE / math.sqrt(moved.ess_fraction)
     assert torch.allclose(moved.energy, TARGET.energy(moved.x))
+
+
+def test_moves_along_a_wrong_model_leave_the_target_invariant_at_one_evaluation_each():
+    target, surrogate = CountedTarget(TARGET), SurrogateSettings(n_moves=8, n_leapfrog=5, step_size=0.1)
+    energy_weighted = {"weighting": "energy_kernel_ratio", "langevin": "energy", "transport": "energy"}
+    wrong = ScaledScore(TARGET.annealed(0.7), 1.0)
+    width = (TRUTH.variances @ TRUTH.weights).item()
+    still = landed(wrong, **energy_weighted)
+    moved = landed(wrong, surrogate=surrogate, target=target, **energy_weighted)
+    assert target.n_energy_evals == N * (1 + 8)
+    assert 0.2 < moved.surrogate_acceptance < 0.95 and math.isnan(still.surrogate_acceptance)
+    assert mass_error(moved.x) < 4 * MASS_SE / math.sqrt(moved.ess_fraction)
+    assert moved.x[:, 1:].var().item() == pytest.approx(width, rel=0.1)
+    assert len(moved.x.unique(dim=0)) > 1.2 * len(still.x.unique(dim=0))
+    torch.testing.assert_close(moved.energy, TARGET.energy(moved.x))
+    # Named wrong variant: the same moves with the model's own energy in the test.
+    trusting = landed(wrong, power=0.0, surrogate=surrogate, target=TARGET.annealed(0.7), **energy_weighted)
+    assert trusting.x[:, 1:].var().item() > 1.25 * width
 
 
 @pytest.mark.parametrize("moves", [None, MOVES])
@@ -136,6 +154,8 @@ def test_landing_refuses_what_it_cannot_weigh():
         LandingSettings(power=1.1)
     with pytest.raises(ValueError, match="thin must be at least 1, got 0"):
         LandingSettings(thin=0)
+    with pytest.raises(ValueError, match="n_leapfrog must be positive, got 0"):
+        SurrogateSettings(n_moves=1, n_leapfrog=0, step_size=0.1)
     with pytest.raises(ValueError, match="mean_free"):
         landed(TARGET, moves=HmcSettings(n_moves=1, n_burn_in=0))
 
