@@ -92,15 +92,11 @@ class Training:
             arrays, self.config.network, beta=beta, descent=self.config.descent, device=self.ranks.device
         )
 
-    def progress(self, done: int, ess_fraction: float) -> None:
-        """Show how far an annealing is."""
-        if done == 1:
-            self.bar = tqdm(
-                total=self.config.descent.n_steps,
-                desc="anneal",
-                unit="level",
-                disable=not self.ranks.is_first,
-            )
+    def progress(self, _done: int, ess_fraction: float) -> None:
+        """Show how far an annealing and the moves after it are."""
+        if self.bar is None or self.bar.n >= self.bar.total:
+            n_steps = self.config.descent.n_steps
+            self.bar = tqdm(total=n_steps, desc="anneal", unit="level", disable=not self.ranks.is_first)
         self.bar.update()
         self.bar.set_postfix(ess=f"{ess_fraction:.2f}")
 

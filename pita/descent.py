@@ -59,11 +59,12 @@ class DescentSettings:
 
     @property
     def n_steps(self) -> int:
-        """Levels that all islands together go through, for a progress bar."""
+        """Levels that all islands together go through, and moves along the model, for a progress bar."""
         n_levels = self.annealing.n_levels
         if self.renoise is not None:
             n_levels = 2 * (n_levels - self.annealing.first_below(self.renoise))
-        return n_levels * self.n_islands
+        surrogate = None if self.landing is None else self.landing.surrogate
+        return n_levels * self.n_islands + (0 if surrogate is None else surrogate.n_moves)
 
     @property
     def binds_compiled(self) -> bool:
@@ -133,7 +134,8 @@ def descend(
     beginning: samples of the source temperature, for settings that begin from them; ValueError without.
 
     Particles and evaluations returned are those of all ranks that the path's space is spread over.
-    work: the generator, and what is told levels done and ESS fraction, if anything.
+    work: the generator, and what is told levels done, then moves along the model, and ESS fraction, if
+    anything.
     """
     generator, progress = work
     counted = CountedTarget(target)
@@ -159,6 +161,7 @@ def descend(
             settings=settings.landing,
             generator=generator,
             model=model,
+            progress=progress,
         )
     elif settings.bridge is not None:
         start = Interpolation(model, counted, path, beta)

@@ -8,6 +8,7 @@ score.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,9 +92,10 @@ def land(
     settings: LandingSettings,
     generator: torch.Generator,
     model: DiffusionModel | None = None,
+    progress: Callable[[int, float], None] | None = None,
 ) -> Landed:
     """Weigh annealed particles by exp(-beta E) / p^gamma to the given power, resample, and move; beta in 1 /
-    unit of E. `model`: what surrogate moves follow.
+    unit of E. `model`: what surrogate moves follow; `progress(moves done, ESS fraction)` is told of them.
     """
     if settings.power > 0 and annealed.log_p is None:
         raise ValueError(f"power={settings.power} needs log p of the path, which unweighted annealing lacks")
@@ -116,7 +118,7 @@ def land(
         acceptance=float("nan"),
     )
     if settings.surrogate is not None:
-        landed = _along_model(landed, target, path, model, beta, settings.surrogate, generator)
+        landed = _along_model(landed, target, path, model, beta, settings.surrogate, generator, progress)
         here = ChainState(landed.x, landed.energy, landed.force)
     if settings.moves is None:
         return landed
@@ -139,6 +141,7 @@ def _along_model(
     beta: float,
     settings: SurrogateSettings,
     generator: torch.Generator,
+    progress: Callable[[int, float], None] | None,
 ) -> Landed:
     """Return the samples after moves along the model at h_min, gamma U taken for beta E."""
     if model is None:
@@ -151,7 +154,7 @@ def _along_model(
 
     state, accepted = ChainState(landed.x, landed.energy, landed.force), 0.0
     own = local_generator(path.space.communicator, generator)
-    for _ in range(settings.n_moves):
+    for move in range(settings.n_moves):
         state, info = surrogate_move(
             target,
             force,
@@ -163,6 +166,8 @@ def _along_model(
             mean_free=path.space.mean_free,
         )
         accepted += float(info.accepted.double().mean()) / settings.n_moves
+        if progress is not None:
+            progress(move + 1, landed.ess_fraction)
     return landed._replace(**state._asdict(), surrogate_acceptance=accepted)
 
 

@@ -12,7 +12,7 @@ from pita.bridge import BridgeSettings
 from pita.descent import DescentSettings, descend, path_to
 from pita.hot_start import Start
 from pita.ladder import InitialSettings, climb_down
-from pita.landing import LandingSettings
+from pita.landing import LandingSettings, SurrogateSettings
 from pita.mcmc import HmcSettings
 from tests.ladder_cases import N_ATOMS, N_DOF, WIDTH, Analytic, MemoryStore, Springs, generator
 
@@ -113,7 +113,8 @@ def test_a_ladder_that_begins_from_samples_reaches_the_cold_density_from_wrong_m
     assert p_value(samples["x"], TEMPERATURES[0]) < 1e-9
     first = annealing.first_below(0.5)
     assert len(samples["trace_h"]) == 60 - first and descent.n_steps == 2 * (60 - first)
-    assert dataclasses.replace(descent, renoise=None, n_islands=3).n_steps == 180
+    moved = LandingSettings(surrogate=SurrogateSettings(n_moves=4, n_leapfrog=2, step_size=0.1))
+    assert dataclasses.replace(descent, renoise=None, n_islands=3, landing=moved).n_steps == 184
     with pytest.raises(ValueError, match="renoise=0.5 needs samples to begin from"):
         arrive(learner, store, descent)
     with pytest.raises(ValueError, match=r"sigma must be in \(0.05, 10.0\), got 20"):
