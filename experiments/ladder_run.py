@@ -16,7 +16,7 @@ from experiments.settings import SystemSettings, load_system, load_topology
 from pita.data import NoiseSettings
 from pita.descent import Arrays, DescentSettings
 from pita.isomers import Isomers
-from pita.ladder import InitialSettings
+from pita.ladder import InitialSettings, beginning_from
 from pita.module import TrainingSettings
 from pita.networks import BoundModel, DiffusionModel, NetworkSettings, build_model
 from pita.networks.weights import arrays_to_weights
@@ -144,9 +144,12 @@ def gather_weights(store: FolderStore, system: SystemSettings, *, renoised: bool
         model = store.load(f"model-{rung}")
         gathered |= {RUNG.format(rung) + name: values for name, values in model.items()}
     if renoised:  # of the last rung only, which the methods of the table begin from
-        last, beta = RUNG.format(n_models - 1), 1 / system.temperatures[n_models - 1]
-        gathered[last + SAMPLES] = samples[-1]["x"].astype(np.float32)
-        gathered[last + REDUCED_ENERGY] = beta * samples[-1]["energy"].astype(np.float64)
+        last = RUNG.format(n_models - 1)
+        beginning = beginning_from(samples[-1], beta=1 / system.temperatures[n_models - 1])
+        gathered |= {
+            last + SAMPLES: beginning.x.numpy(),
+            last + REDUCED_ENERGY: beginning.reduced_energy.numpy(),
+        }
     return gathered
 
 

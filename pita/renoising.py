@@ -114,4 +114,5 @@ def _risen(
         origins=torch.arange(len(x), device=x.device),
         log_z=0.0,
         carried=torch.where(alive, log_w, 0.0),
+        n_nonfinite=int((~alive).sum()),
     )

@@ -60,7 +60,7 @@ class Annealed(NamedTuple):
 class State(NamedTuple):
     """A population on its way, `here` the model at its level; the rest as in `Annealed`.
 
-    `carried` (N,) float64: log-weights that resampling leaves out and offspring inherit; None for none.
+    `carried` (N,) float64: log-weights that resampling leaves out and offspring inherit.
     """
 
     x: Tensor
@@ -69,9 +69,9 @@ class State(NamedTuple):
     here: Evaluation
     origins: Tensor
     log_z: float
+    carried: Tensor
     n_nonfinite: int = 0
     n_clipped: int = 0
-    carried: Tensor | None = None
 
 
 @torch.no_grad()
@@ -143,10 +143,11 @@ def _start(
     here = weighting.evaluate(model, x, path.level(0))
     log_p = weighting.initial_log_p(x, here)
     origins = torch.arange(n_particles, device=x.device)
+    zero = x.new_zeros(len(x), dtype=torch.float64)
+    state = State(x, zero, log_p, here, origins, 0.0, carried=zero)
     if log_p is None:
-        return State(x, x.new_zeros(len(x), dtype=torch.float64), None, here, origins, 0.0)
-    log_w = path.gamma * log_p - path.space.log_normal(x, path.prior_variance)
-    return weighed(State(x, torch.zeros_like(log_w), log_p, here, origins, 0.0), path, log_w)
+        return state
+    return weighed(state, path, path.gamma * log_p - path.space.log_normal(x, path.prior_variance))
 
 
 def step(
@@ -197,11 +198,9 @@ def _capped(log_w: Tensor, path: AnnealedPath) -> Tensor:
     if path.settings.offspring_cap == math.inf:
         return log_w
     alive = log_w[log_w > -torch.inf]
-    return (
-        log_w.clamp(max=alive.median().item() + math.log(path.settings.offspring_cap))
-        if len(alive)
-        else log_w
-    )
+    if len(alive) == 0:
+        return log_w
+    return log_w.clamp(max=alive.median().item() + math.log(path.settings.offspring_cap))
 
 
 def resample(state: State, log_w: Tensor, path: AnnealedPath, generator: torch.Generator) -> State:
@@ -215,12 +214,6 @@ def resample(state: State, log_w: Tensor, path: AnnealedPath, generator: torch.G
     def inherit(values: Tensor) -> Tensor:
         return path.space.communicator.gather(values)[mine]
 
-    carried = state.carried
-    if path.settings.offspring_cap < math.inf:
-        excess = path.space.communicator.gather(state.log_w) - log_w
-        carried = inherit(carried if carried is not None else torch.zeros_like(state.log_w)) + excess[mine]
-    elif carried is not None:
-        carried = inherit(carried)
     return state._replace(
         x=inherit(state.x),
         log_w=torch.zeros_like(state.log_w),
@@ -228,14 +221,13 @@ def resample(state: State, log_w: Tensor, path: AnnealedPath, generator: torch.G
         here=state.here.map(inherit),
         origins=state.origins[ancestors],
         log_z=state.log_z + log_mean_exp(log_w),
-        carried=carried,
+        carried=inherit(state.carried) + inherit(state.log_w) - log_w[mine],
     )
 
 
 def finish(state: State, path: AnnealedPath, trace: Trace, generator: torch.Generator) -> Annealed:
     """Put back what was carried, resample or not, remove the last noise or not, and complete log Z."""
-    if state.carried is not None:
-        state = state._replace(log_w=state.log_w + state.carried, carried=None)
+    state = state._replace(log_w=state.log_w + state.carried, carried=torch.zeros_like(state.carried))
     log_w = path.space.communicator.gather(state.log_w)
     log_z = state.log_z + log_mean_exp(log_w)
     if path.settings.resample_at_end:

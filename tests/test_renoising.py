@@ -158,6 +158,7 @@ def test_a_sample_without_a_finite_energy_dies_alone():
     done = anneal_renoised(
         Biased(), path(), start._replace(reduced_energy=energy), sigma=SIGMA, generator=generator()
     )
+    assert done.n_nonfinite == 1
     assert 3 not in done.origins[done.particles.log_w.isfinite()]
     assert landed(done, path()).x.isfinite().all()
 
