@@ -7,6 +7,7 @@ weights: all weights together are as unbiased as those of one population, and wh
 at the end, its island's weights lose.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -97,8 +98,16 @@ def over_islands(
 
 
 def merged(islands: list[Annealed]) -> Annealed:
-    """Return islands of equal size as one population: log-weights hold what each has put into its log Z."""
-    log_w = [done.particles.log_w + (done.log_z - log_mean_exp(done.particles.log_w)) for done in islands]
+    """Return islands of equal size as one population: log-weights hold what each has put into its log Z.
+
+    An island that died out counts with weight zero; ValueError if all have.
+    """
+    log_w = [
+        done.particles.log_w + (done.log_z - log_mean_exp(done.particles.log_w))
+        if done.log_z > -math.inf
+        else done.particles.log_w
+        for done in islands
+    ]
     size = len(islands[0].origins)
     means = [torch.stack(values).mean(0) for values in zip(*(done.trace for done in islands), strict=True)]
     trace = Trace(*means)

@@ -114,12 +114,18 @@ def follow(
 ) -> tuple[State, Trace]:
     """Move a population from level `first` down to the last, resampling where its weights have spread.
 
-    `move(state, k)` returns the weighed state of level k + 1 and the spread of the increments.
+    `move(state, k)` returns the weighed state of level k + 1 and the spread of the increments. A population
+    that died out is moved no further; the rest of its trace is zero.
     """
-    rows = []
-    for k in range(first, path.settings.n_levels):
+    rows, n_levels = [], path.settings.n_levels
+    for k in range(first, n_levels):
         state, log_w_std = move(state, k)
         log_w = _capped(path.space.communicator.gather(state.log_w), path)
+        if _died_out(log_w):
+            rows += [(h, 0.0, 0.0, 0, False) for h in path.levels[k + 1 :]]
+            for level in range(k, n_levels if progress is not None else k):
+                progress(level + 1 - first, 0.0)
+            break
         ess_fraction = effective_sample_size(log_w) / len(log_w)
         resampled = ess_fraction < path.settings.ess_threshold
         if resampled:
@@ -193,6 +199,11 @@ def resample_ancestors(log_w: Tensor, path: AnnealedPath, generator: torch.Gener
     return RESAMPLERS[path.settings.resampler](log_w, generator=generator)
 
 
+def _died_out(log_w: Tensor) -> bool:
+    """Return whether no particle of a population is alive; NaN is left to who normalises the weights."""
+    return log_w.max().item() == -math.inf
+
+
 def _capped(log_w: Tensor, path: AnnealedPath) -> Tensor:
     """Return the log-weights by which a population is resampled, at most a multiple of their median."""
     if path.settings.offspring_cap == math.inf:
@@ -226,11 +237,14 @@ def resample(state: State, log_w: Tensor, path: AnnealedPath, generator: torch.G
 
 
 def finish(state: State, path: AnnealedPath, trace: Trace, generator: torch.Generator) -> Annealed:
-    """Put back what was carried, resample or not, remove the last noise or not, and complete log Z."""
+    """Put back what was carried, resample or not, remove the last noise or not, and complete log Z, which is
+    -inf of a population that died out.
+    """
     state = state._replace(log_w=state.log_w + state.carried, carried=torch.zeros_like(state.carried))
     log_w = path.space.communicator.gather(state.log_w)
-    log_z = state.log_z + log_mean_exp(log_w)
-    if path.settings.resample_at_end:
+    died_out = _died_out(log_w)
+    log_z = -math.inf if died_out else state.log_z + log_mean_exp(log_w)
+    if path.settings.resample_at_end and not died_out:
         state = resample(state, log_w, path, generator)
     x = state.x
     if path.settings.denoise:

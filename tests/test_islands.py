@@ -118,6 +118,52 @@ class Boltzmann:
         return self.mixture.energy_and_score(x, 0.0)
 
 
+class Dies:
+    """A model of a mixture whose energies are lost below a noise variance."""
+
+    def __init__(self, mixture: GaussianMixture, h: float) -> None:
+        self.mixture, self.h, self.n_calls = mixture, h, 0
+
+    def energy_and_score(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        self.n_calls += 1
+        energy, score = self.mixture.energy_and_score(x, h)
+        return torch.where(h < self.h, torch.nan, energy), score
+
+    def score(self, x: Tensor, h: Tensor) -> Tensor:
+        return self.mixture.score(x, h)
+
+    def energy(self, x: Tensor, h: Tensor) -> Tensor:
+        return self.energy_and_score(x, h)[0]
+
+
+def test_an_island_that_died_out_counts_with_weight_zero():
+    path = path_of(two_modes(), gamma=GAMMA)
+    seen, model = [], Dies(noised(two_modes()), h=path.levels[20])
+    dead = anneal_islands(
+        model,
+        path,
+        n_particles=400,
+        n_islands=1,
+        generator=generator(),
+        progress=lambda done, _: seen.append(done),
+    )
+    assert dead.log_z == -torch.inf
+    assert dead.n_nonfinite == 400
+    assert model.n_calls == 22  # not carried on to the last level
+    assert seen == list(range(1, 51))
+    assert len(dead.trace.h) == 50
+    assert dead.trace.ess_fraction[20:].tolist() == [0.0] * 30
+    alive = [run(1, n_particles=400, seed=seed) for seed in range(2)]
+    whole = merged([alive[0], dead, alive[1]])
+    assert (whole.particles.log_w[400:800] == -torch.inf).all()
+    assert whole.particles.log_w[:400].isfinite().all()
+    without = merged(alive)
+    assert whole.log_z == pytest.approx(without.log_z + torch.tensor(2 / 3).log().item())
+    assert torch.equal(whole.particles.log_w[800:], without.particles.log_w[400:])
+    with pytest.raises(ValueError, match="-inf for all of its 800 particles"):
+        merged([dead, dead])
+
+
 def test_uneven_islands_are_refused():
     with pytest.raises(ValueError, match="multiple of n_islands, got 2000 and 3"):
         run(3)
