@@ -25,6 +25,7 @@ from pita.objective import LossSettings
 SAMPLES, REDUCED_ENERGY = "samples", "reduced_energy"
 NOT_WEIGHTS = ("data_variance", "variances", SAMPLES, REDUCED_ENERGY)
 RUNG = "rung{}/"
+N_BEGINNINGS = 4096  # samples kept with the weights, a few MB; all are of equal weight
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def bound_model(
 def gather_weights(store: FolderStore, system: SystemSettings, *, renoised: bool = False) -> Arrays:
     """Put the models of all rungs, and what their ladder cost and left out, into one set of arrays.
 
-    `renoised`: with the samples of the last one, for annealings that begin from them.
+    `renoised`: with samples of the last one, N_BEGINNINGS at most, for annealings that begin from them.
     """
     n_models = len(system.temperatures) - 1
     samples = [store.load(f"samples-{rung}") for rung in range(n_models)]
@@ -146,9 +147,10 @@ def gather_weights(store: FolderStore, system: SystemSettings, *, renoised: bool
     if renoised:  # of the last rung only, which the methods of the table begin from
         last = RUNG.format(n_models - 1)
         beginning = beginning_from(samples[-1], beta=1 / system.temperatures[n_models - 1])
+        every = slice(None, None, -(-len(beginning.x) // N_BEGINNINGS))
         gathered |= {
-            last + SAMPLES: beginning.x.numpy(),
-            last + REDUCED_ENERGY: beginning.reduced_energy.numpy(),
+            last + SAMPLES: beginning.x[every].numpy(),
+            last + REDUCED_ENERGY: beginning.reduced_energy[every].numpy(),
         }
     return gathered
 

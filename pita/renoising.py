@@ -32,6 +32,8 @@ from pita.log_weights import effective_sample_size
 from pita.smc import Annealed, State, finish, follow, step, weighed
 from pita.weightings import build_weighting
 
+WEIGHTING = "energy_kernel_ratio"  # of which both ways are exact
+
 
 class Beginning(NamedTuple):
     """Samples x (n, *event) of the Boltzmann density at the source temperature and beta E of each, (n,)."""
@@ -56,8 +58,8 @@ def anneal_renoised(
     `log_z` is relative to the Boltzmann density begun from. ValueError for weights other than the energy's
     kernel ratio, or where several processes share a population.
     """
-    if path.settings.weighting != "energy_kernel_ratio":
-        raise ValueError(f"renoised annealing needs energy_kernel_ratio, got {path.settings.weighting!r}")
+    if path.settings.weighting != WEIGHTING:
+        raise ValueError(f"renoised annealing needs {WEIGHTING}, got {path.settings.weighting!r}")
     if path.space.communicator.size > 1:
         raise ValueError(f"renoised annealing needs one process, got {path.space.communicator.size}")
     first, n_levels = path.settings.first_below(sigma), path.settings.n_levels

@@ -119,6 +119,9 @@ def test_a_ladder_that_begins_from_samples_reaches_the_cold_density_from_wrong_m
         arrive(learner, store, descent)
     with pytest.raises(ValueError, match=r"sigma must be in \(0.05, 10.0\), got 20"):
         dataclasses.replace(descent, renoise=20.0)
+    unweighted = dataclasses.replace(annealing, weighting="unweighted")
+    with pytest.raises(ValueError, match="needs weighting='energy_kernel_ratio', got 'unweighted'"):
+        dataclasses.replace(descent, annealing=unweighted)
 
 
 def test_nothing_is_done_twice():

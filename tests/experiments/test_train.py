@@ -6,7 +6,7 @@ import torch
 
 from experiments import paths, sample, train
 from experiments.files import load_npz, save_npz, sha256
-from experiments.ladder_run import FolderStore, gather_weights
+from experiments.ladder_run import N_BEGINNINGS, FolderStore, gather_weights
 from experiments.settings import load_system
 from tests.experiments.tiny_case import repository, scratch_folder, trained, write_parameters
 
@@ -154,6 +154,25 @@ def test_weights_say_what_each_rung_left_out_where_something_may_be(tmp_path, mo
     assert gathered["n_left_out"].tolist() == [7 - rung for rung in range(n_models)]
     store.save("samples-0", {"n_energy_evals": np.array(10)})
     assert "n_left_out" not in gather_weights(store, load_system("tiny"))
+
+
+def test_samples_kept_with_weights_are_spread_over_all_of_the_rung(tmp_path, monkeypatch):
+    repository(tmp_path, monkeypatch)
+    write_parameters()
+    system = load_system("tiny")
+    store, n_models, n = FolderStore(tmp_path / "parts"), len(system.temperatures) - 1, 3 * N_BEGINNINGS - 1
+    x = np.arange(n, dtype=np.float32)[:, None, None] * np.ones((1, 4, 3), np.float32)
+    for rung in range(n_models):
+        energy = np.arange(n, dtype=np.float32)
+        store.save(f"samples-{rung}", {"n_energy_evals": np.array(10), "x": x, "energy": energy})
+        store.save(f"model-{rung}", {"weight": np.ones(2)})
+    gathered = gather_weights(store, system, renoised=True)
+    last = f"rung{n_models - 1}/"
+    kept = gathered[last + "samples"][:, 0, 0]
+    assert kept.tolist() == list(range(0, n, 3))
+    np.testing.assert_allclose(
+        gathered[last + "reduced_energy"], kept / system.temperatures[n_models - 1], rtol=1e-6
+    )
 
 
 def test_a_ladder_that_begins_from_samples_keeps_those_that_its_methods_begin_from(tmp_path, monkeypatch):
