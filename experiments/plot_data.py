@@ -37,14 +37,17 @@ def over_seeds(pattern: str, *, root: Path, keys: Sequence[str]) -> dict[tuple[s
     return found
 
 
-def budget(system: str, *, root: Path, units: Mapping[str, str]) -> Rows:
-    """Metrics, by name with their units, against number of energy evaluations."""
+def budget(system: str, *, root: Path, units: Mapping[str, str], kinds: Sequence[str] = (PITA,)) -> Rows:
+    """Metrics, by name with their units, against number of energy evaluations; `kinds` of PITA."""
     stored = over_seeds(rf"{system}-budget-([a-z_]+)-(\d+)\.json", root=root, keys=("method", "points"))
     budgets: dict[str, list[dict]] = {}
     for entry in stored.values():
         budgets.setdefault(entry["method"], []).append(entry)
     keys = ("metrics", "energy_evals")
-    runs = list(over_seeds(rf"{system}-{PITA}-(\d+)\.json", root=root, keys=keys).values())
+    runs = {
+        kind: list(over_seeds(rf"{system}-{kind}-(\d+)\.json", root=root, keys=keys).values())
+        for kind in kinds
+    }
     floor = load_json(root / DATA_FOLDER / f"{system}-floor.json", keys=("metrics",))
     rows = load_claims(root).published
     published = [row for row in rows if (row.system, row.method) == (system, PUBLISHED)]

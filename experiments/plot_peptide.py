@@ -13,7 +13,7 @@ from experiments.files import load_json
 from experiments.paths import ROOT
 from experiments.peptide_rows import conformation_rows, energy_rows, ramachandran_rows, tica_rows
 from experiments.plot_data import budget, chains, write
-from experiments.plot_rows import annealing_rows
+from experiments.plot_rows import PITA, PITA_RENOISED, annealing_rows
 from experiments.results import DATA_FOLDER
 
 METRIC_UNITS = {"energy_w1": "kT", "torus_w2": "rad", "delta_f_error_kcal": "kcal/mol"}
@@ -31,7 +31,7 @@ def write_peptide(system: str, *, root: Path) -> None:
         "ramachandran": ramachandran_rows(rungs[min(rungs)], maps),
         "energy": energy_rows(rungs, maps),
         "tica": tica_rows(maps),
-        "budget": budget(system, root=root, units=METRIC_UNITS),
+        "budget": budget(system, root=root, units=METRIC_UNITS, kinds=(PITA, PITA_RENOISED)),
         "annealing": annealing_rows(traces, temperature="K", length="nm"),
         "conformations": conformation_rows(shown),
     }

@@ -9,6 +9,7 @@ from experiments.files import DataFileError
 
 Rows = list[dict[str, object]]
 PITA = "pita"  # name of the method whose samples are compared at every rung
+PITA_RENOISED = "pita_renoised"  # and of the one that begins from samples
 METRIC_UNITS = {"distance_w2": "r_min", "energy_w2": "kT"}
 ERROR_UNITS = {"mode_mass": "1", "variance": "length^2", "log_z": "1"}
 
@@ -48,17 +49,19 @@ def rms_error(estimates: Sequence[float], exact: float) -> tuple[float, float]:
 
 def budget_rows(
     budgets: Mapping[str, Sequence[Mapping]],
-    runs: Sequence[Mapping],
+    runs: Mapping[str, Sequence[Mapping]],
     *,
     floor: Mapping[str, Mapping | None],
     published: Mapping[str, str],
     published_evals: float | None,
     units: Mapping[str, str],
 ) -> Rows:
-    """One row per method and budget, one per PITA budget (all, sampling only), the published row, the floor.
+    """One row per method and budget, two per kind of PITA (all its evaluations, those of sampling only), the
+    published row, the floor.
 
-    `budgets`: method -> one stored budget per seed; `units`: metric -> unit. The range of the floor is its
-    mean -/+ standard deviation, that of the published row its printed error. What is not known is empty.
+    `budgets`: method -> one stored budget per seed; `runs`: kind of PITA -> one result per seed; `units`:
+    metric -> unit. The range of the floor is its mean -/+ standard deviation, that of the published row its
+    printed error. What is not known is empty.
     """
     rows = []
     for method, seeds in sorted(budgets.items()):
@@ -67,9 +70,10 @@ def budget_rows(
         for points in zip(*(seed["points"] for seed in seeds), strict=True):
             evals = float(np.mean([point["energy_evals"] for point in points]))
             rows.append(budget_row(method, evals, points, units=units))
-    for kind, part in ((PITA, "total"), (f"{PITA}_sampling", "sample")):
-        evals = float(np.mean([run["energy_evals"][part] for run in runs]))
-        rows.append(budget_row(kind, evals, runs, units=units))
+    for kind, seeds in runs.items():
+        for name, part in ((kind, "total"), (f"{kind}_sampling", "sample")):
+            evals = float(np.mean([run["energy_evals"][part] for run in seeds]))
+            rows.append(budget_row(name, evals, seeds, units=units))
     printed = {name: parse_printed(published[name]) for name in units if name in published}
     rows.append(band_row("published", printed, energy_evals=published_evals, units=units))
     floors = {name: (floor[name]["mean"], floor[name]["sd"]) for name in units if floor[name] is not None}

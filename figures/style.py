@@ -45,6 +45,8 @@ WEIGHTINGS = {
 METHODS = {
     "pita": Look("PITA, all evaluations", "#1b1148", "*", ""),
     "pita_sampling": Look("PITA, sampling only", "#1b1148", "P", ""),
+    "pita_renoised": Look("PITA from samples, all", "#3b8fd0", "h", ""),
+    "pita_renoised_sampling": Look("PITA from samples, sampling", "#3b8fd0", "X", ""),
     "parallel_tempering": Look("parallel tempering", "#982d80", "o", "-"),
     "population_annealing": Look("population annealing", "#e2556b", "^", "--"),
     "hot_hmc": Look("HMC from the hot start", "#f9a26c", "s", ":"),

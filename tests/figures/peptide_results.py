@@ -91,7 +91,9 @@ def write(root: Path, traces: dict[int, dict]) -> None:
         for method in METHODS:
             save_json(data / f"aldp-budget-{method}-{seed}.json", budget(method, seed))
         cells = {name: {"value": value * seed, "se": 0.01} for name, value in metrics.items()}
-        save_json(data / f"aldp-pita-{seed}.json", {"metrics": cells, "energy_evals": evals})
+        for kind, extra in (("pita", 0), ("pita_renoised", 1_000)):
+            bill = {part: count + extra for part, count in evals.items()}
+            save_json(data / f"aldp-{kind}-{seed}.json", {"metrics": cells, "energy_evals": bill})
         save_json(data / f"aldp-chain-trace-{seed}.json", trace)
         save_json(data / f"aldp-chain-rungs-{seed}.json", rungs(seed))
     floor = {name: {"mean": value / 2, "sd": value / 10} for name, value in metrics.items()}

@@ -114,3 +114,14 @@ def test_missing_maps_are_named(repository: Path) -> None:
     (repository / "figures/data/aldp-maps.json").unlink()
     with pytest.raises(DataFileError, match=r"aldp-maps.json: no such file"):
         write_peptide("aldp", root=repository)
+
+
+def test_both_kinds_of_pita_stand_at_their_own_budgets(repository: Path) -> None:
+    evals = {row["method"]: float(row["energy_evals [1]"] or "nan") for row in table(repository, "budget")}
+    found = {name: value for name, value in evals.items() if name.startswith("pita")}
+    assert found == {
+        "pita": 940_000,
+        "pita_sampling": 40_000,
+        "pita_renoised": 941_000,
+        "pita_renoised_sampling": 41_000,
+    }
