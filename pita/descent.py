@@ -17,7 +17,7 @@ from pita.distributed import Communicator, SingleProcess
 from pita.evaluation import DiffusionModel
 from pita.islands import anneal_islands, renoised_islands
 from pita.landing import Landed, LandingSettings, land
-from pita.renoising import WEIGHTING, Beginning
+from pita.renoising import Beginning, check_renoised
 from pita.smc import Annealed, Particles
 from pita.space import ParticleSpace
 from pita.targets.base import Target
@@ -55,9 +55,7 @@ class DescentSettings:
         if self.landing is not None and self.bridge is not None:
             raise ValueError("landing and bridge exclude each other, got both")
         if self.renoise is not None:
-            self.annealing.first_below(self.renoise)
-            if self.annealing.weighting != WEIGHTING:
-                raise ValueError(f"renoise needs weighting={WEIGHTING!r}, got {self.annealing.weighting!r}")
+            check_renoised(self.annealing, sigma=self.renoise)
 
     @property
     def n_steps(self) -> int:

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pita.annealing import AnnealedPath
+from pita.annealing import AnnealedPath, AnnealingSettings
 from pita.evaluation import DiffusionModel
 from pita.log_weights import effective_sample_size
 from pita.smc import Annealed, State, finish, follow, step, weighed
@@ -40,6 +40,13 @@ class Beginning(NamedTuple):
 
     x: Tensor
     reduced_energy: Tensor
+
+
+def check_renoised(settings: AnnealingSettings, *, sigma: float) -> None:
+    """Raise ValueError unless the way up to noise `sigma` (unit of x) is on the path, with exact weights."""
+    settings.first_below(sigma)
+    if settings.weighting != WEIGHTING:
+        raise ValueError(f"renoised annealing needs {WEIGHTING}, got {settings.weighting!r}")
 
 
 @torch.no_grad()
@@ -58,8 +65,7 @@ def anneal_renoised(
     `log_z` is relative to the Boltzmann density begun from. ValueError for weights other than the energy's
     kernel ratio, or where several processes share a population.
     """
-    if path.settings.weighting != WEIGHTING:
-        raise ValueError(f"renoised annealing needs {WEIGHTING}, got {path.settings.weighting!r}")
+    check_renoised(path.settings, sigma=sigma)
     if path.space.communicator.size > 1:
         raise ValueError(f"renoised annealing needs one process, got {path.space.communicator.size}")
     first, n_levels = path.settings.first_below(sigma), path.settings.n_levels

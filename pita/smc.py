@@ -120,12 +120,14 @@ def follow(
     rows, n_levels = [], path.settings.n_levels
     for k in range(first, n_levels):
         state, log_w_std = move(state, k)
-        log_w = _capped(path.space.communicator.gather(state.log_w), path)
+        log_w = path.space.communicator.gather(state.log_w)
         if _died_out(log_w):
             rows += [(h, 0.0, 0.0, 0, False) for h in path.levels[k + 1 :]]
-            for level in range(k, n_levels if progress is not None else k):
-                progress(level + 1 - first, 0.0)
+            if progress is not None:
+                for level in range(k, n_levels):
+                    progress(level + 1 - first, 0.0)
             break
+        log_w = _capped(log_w, path)
         ess_fraction = effective_sample_size(log_w) / len(log_w)
         resampled = ess_fraction < path.settings.ess_threshold
         if resampled:
@@ -205,12 +207,12 @@ def _died_out(log_w: Tensor) -> bool:
 
 
 def _capped(log_w: Tensor, path: AnnealedPath) -> Tensor:
-    """Return the log-weights by which a population is resampled, at most a multiple of their median."""
+    """Return the log-weights by which a population is resampled, at most a multiple of the median of those
+    alive.
+    """
     if path.settings.offspring_cap == math.inf:
         return log_w
     alive = log_w[log_w > -torch.inf]
-    if len(alive) == 0:
-        return log_w
     return log_w.clamp(max=alive.median().item() + math.log(path.settings.offspring_cap))
 
 

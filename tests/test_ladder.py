@@ -120,7 +120,7 @@ def test_a_ladder_that_begins_from_samples_reaches_the_cold_density_from_wrong_m
     with pytest.raises(ValueError, match=r"sigma must be in \(0.05, 10.0\), got 20"):
         dataclasses.replace(descent, renoise=20.0)
     unweighted = dataclasses.replace(annealing, weighting="unweighted")
-    with pytest.raises(ValueError, match="needs weighting='energy_kernel_ratio', got 'unweighted'"):
+    with pytest.raises(ValueError, match="renoised annealing needs energy_kernel_ratio, got 'unweighted'"):
         dataclasses.replace(descent, annealing=unweighted)
 
 
