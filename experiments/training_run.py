@@ -67,7 +67,7 @@ class Training:
         quieten_lightning()
         result = fit(
             module,
-            NoisyBatches(sets, self.config.noise, seed=seed, **self._molecule()),
+            NoisyBatches(sets, self.config.noise, seed=seed, **self._molecule()).on(self.ranks.device),
             checkpoint_dir=folder,
             max_minutes=self.clock.minutes_left(),
             logger=CSVLogger(folder, name="", version="log"),

@@ -33,6 +33,8 @@ WeightingName = Literal["feynman_kac", "energy_kernel_ratio", "score_kernel_rati
 DriftName = Literal["half_score", "gamma_half_score"]
 NetworkName = Literal["score", "energy"]
 
+GPU_CHUNKS = 16  # what fits the cache of a core leaves a GPU idle
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnnealingSettings:
@@ -46,7 +48,7 @@ class AnnealingSettings:
     from one; what is above it they carry to the end, and weights stay exact.
     Log-weight increments above the quantile `clip_quantile` are cut to it and counted; 1 cuts none.
     `denoise`: a last step x + h_min s(x), which is a map without weight. `chunk` particles are evaluated at a
-    time.
+    time on a CPU, GPU_CHUNKS times as many on a GPU.
     """
 
     n_levels: int
@@ -140,6 +142,12 @@ class AnnealedPath:
     def levels(self) -> list[float]:
         """Noise variances h[0] = h_max .. h[n_levels] = h_min."""
         return self.settings.levels
+
+    @property
+    def chunk(self) -> int:
+        """Particles that the model is evaluated at together."""
+        on_cpu = torch.device(self.space.device).type == "cpu"
+        return self.settings.chunk * (1 if on_cpu else GPU_CHUNKS)
 
     def level(self, k: int) -> Tensor:
         """Return h[k] as a 0-d tensor on the particles' device."""

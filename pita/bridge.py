@@ -69,7 +69,7 @@ class Interpolation(NamedTuple):
     def model_energy_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return U_{h_min} (N,) and -grad U_{h_min} (N, *event), in chunks."""
         h = self.path.level(self.path.settings.n_levels)
-        parts = [self.model.energy_and_score(part, h) for part in x.split(self.path.settings.chunk)]
+        parts = [self.model.energy_and_score(part, h) for part in x.split(self.path.chunk)]
         energies, scores = zip(*parts, strict=True)
         return torch.cat(energies), torch.cat(scores)
 

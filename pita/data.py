@@ -159,6 +159,7 @@ class NoisyBatches(IterableDataset):
         self.reduced_force = _joined([None if s.force is None else s.beta * s.force for s in sets], "force")
         self.force_variance = _joined([force_variance(s) for s in sets], "force")
         self.cumulative = torch.cat([shares(s) for s in sets]).cumsum(0)
+        self.device = torch.device("cpu")
         self.stiff = None if stiff_pairs is None else self._fitted(stiff_pairs)
 
     @property
@@ -170,6 +171,15 @@ class NoisyBatches(IterableDataset):
         """The same stream from batch `step` on."""
         moved = object.__new__(type(self))
         moved.__dict__.update(self.__dict__, first_step=step)
+        return moved
+
+    def on(self, device: torch.device | str) -> "NoisyBatches":
+        """The same stream, delivered on a device: drawn on the CPU, to the same numbers, and completed there
+        with what is known of stiff pairs, the costly part.
+        """
+        moved = object.__new__(type(self))
+        stiff = None if self.stiff is None else self.stiff.to(device)
+        moved.__dict__.update(self.__dict__, device=torch.device(device), stiff=stiff)
         return moved
 
     def batch(self, step: int) -> NoisyBatch:
@@ -188,14 +198,14 @@ class NoisyBatches(IterableDataset):
             energy, force = self.frame.restrained(x0, energy, force, beta)
         sigma = _log_uniform((n,), (settings.sigma_min, settings.sigma_max), level)
         x = x0 + sigma[:, None, None] * mean_free_noise(tuple(x0.shape), generator=noise)
-        h = sigma.square()
-        target = None if self.stiff is None else self.stiff(x0, x, h, force)
-        batch = NoisyBatch(x0, x, h, beta, rung, energy, force, _at(self.force_variance, rung), target)
+        batch = NoisyBatch(x0, x, sigma.square(), beta, rung, energy, force, _at(self.force_variance, rung))
         if settings.hands is not None:
             batch = _with_hands(batch, settings.hands, hands)
-        if settings.pin is None or self.stiff is None:  # which is fitted on batches without
+        batch = NoisyBatch(*(None if values is None else values.to(self.device) for values in batch))
+        if self.stiff is None:  # there is none, or it is being fitted on these batches
             return batch
-        return batch._replace(pinned=self._pinned(batch, pin))
+        batch = batch._replace(target=self.stiff(batch.x0, batch.x, batch.h, batch.reduced_force))
+        return batch if settings.pin is None else batch._replace(pinned=self._pinned(batch, pin))
 
     def _pinned(self, batch: NoisyBatch, generator: torch.Generator) -> Pinned:
         """Return every second configuration of the batch under a little noise, with its energy there."""
@@ -206,6 +216,7 @@ class NoisyBatches(IterableDataset):
         level = torch.arange(len(x0)) % N_LEVELS
         h = (low * (high / low) ** (level / (N_LEVELS - 1))).square()
         noise = mean_free_noise(tuple(x0.shape), generator=generator)
+        level, h, noise = (values.to(self.device) for values in (level, h, noise))
         x = x0 + h.sqrt()[:, None, None] * noise
         return Pinned(x, h, self.stiff.noisy_energy(x0, x, h, *known), level)
 

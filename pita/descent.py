@@ -89,9 +89,9 @@ def fitted_path(
     path = AnnealedPath(gamma=1.0, data_variance=data_variance, settings=settings.annealing, space=space)
     if not (settings.n_fit and settings.annealing.matched_variances):
         return path
-    chosen = x[torch.randperm(len(x), generator=generator, device=generator.device)[: settings.n_fit]]
-    chunked = chosen.to(space.device)
-    return replace(path, variances=level_variances(model, chunked, path, generator=generator))
+    rows = torch.randperm(len(x), generator=generator, device=generator.device)[: settings.n_fit]
+    chosen = x[rows.to(x.device)].to(space.device)
+    return replace(path, variances=level_variances(model, chosen, path, generator=generator))
 
 
 def path_to(

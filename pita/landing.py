@@ -149,7 +149,7 @@ def _along_model(
     h, scale = path.level(path.settings.n_levels), path.gamma / beta
 
     def force(x: Tensor) -> Tensor:
-        parts = [model.energy_and_score(part, h)[1] for part in x.split(path.settings.chunk)]
+        parts = [model.energy_and_score(part, h)[1] for part in x.split(path.chunk)]
         return scale * path.space.project(torch.cat(parts))
 
     state, accepted = ChainState(landed.x, landed.energy, landed.force), 0.0

@@ -23,6 +23,7 @@ whatever x0 the noise came from: `noisy_energy`, with K at x0. It holds for a mo
 small beside everything but bonds and angles.
 """
 
+import copy
 import math
 
 import torch
@@ -45,6 +46,13 @@ class StiffTarget:
         self.inverse_spread = distance.var(0).rsqrt()
         self.low, self.span = math.log(bounds[0]), math.log(bounds[1] / bounds[0])
         self.shares = torch.ones(N_RANGES)
+
+    def to(self, device: torch.device | str) -> "StiffTarget":
+        """The same target for arguments on a device."""
+        moved = copy.copy(self)
+        moved.pairs, moved.inverse_spread = self.pairs.to(device), self.inverse_spread.to(device)
+        moved.shares = self.shares.to(device)
+        return moved
 
     def __call__(self, x0: Tensor, x: Tensor, h: Tensor, reduced_force: Tensor) -> Tensor:
         """Return x0 + A u; x0, x, reduced_force = beta f(x0): (N, n_atoms, 3), h: (N,) -> as x0."""
@@ -87,9 +95,8 @@ class StiffTarget:
     def _root(self, x: Tensor, h: Tensor) -> Tensor:
         """Return the Cholesky factor of 1 + h K(x), (N, 3 n_atoms, 3 n_atoms)."""
         rows = self._scaled_gradients(x)
-        return torch.linalg.cholesky(
-            h[:, None, None] * (rows.mT @ rows) + torch.eye(rows.shape[-1], dtype=x.dtype)
-        )
+        identity = torch.eye(rows.shape[-1], dtype=x.dtype, device=x.device)
+        return torch.linalg.cholesky(h[:, None, None] * (rows.mT @ rows) + identity)
 
     def _scaled_gradients(self, x: Tensor) -> Tensor:
         """Return grad r_p / sqrt(c_p), (N, n_stiff, 3 n_atoms)."""
@@ -98,7 +105,7 @@ class StiffTarget:
         direction = difference / difference.norm(dim=-1, keepdim=True).clamp(min=self.shortest)
         scaled = direction * self.inverse_spread[:, None]
         rows = x.new_zeros(len(x), len(first), x.shape[1], 3)
-        place = torch.arange(len(first))
+        place = torch.arange(len(first), device=x.device)
         rows[:, place, first], rows[:, place, second] = scaled, -scaled
         return rows.flatten(2)
 

@@ -65,7 +65,7 @@ class Unweighted:
 
     def evaluate(self, model: DiffusionModel, x: Tensor, h: Tensor) -> Evaluation:
         """Return the drift's scores, and U if the weighting needs it."""
-        return in_chunks(lambda part: self._evaluate(model, part, h), x, chunk=self.path.settings.chunk)
+        return in_chunks(lambda part: self._evaluate(model, part, h), x, chunk=self.path.chunk)
 
     def _evaluate(self, model: DiffusionModel, x: Tensor, h: Tensor) -> Evaluation:
         sources = (self.path.settings.transport, self.path.settings.langevin)
@@ -165,14 +165,14 @@ class FeynmanKac(EnergyKernelRatio):
         space, settings = self.path.space, self.path.settings
         if self.basis is not None:
             basis = self.basis.unsqueeze(1)
-            return in_chunks(lambda part: self._rates(model, part, h, basis), x, chunk=settings.chunk)
+            return in_chunks(lambda part: self._rates(model, part, h, basis), x, chunk=self.path.chunk)
         n_population = len(x) * space.communicator.size
         probes = space.rademacher(n_population, settings.n_probes, generator=self.generator)
 
         def evaluate(part: Tensor, signs: Tensor) -> Evaluation:
             return self._rates(model, part, h, signs.movedim(1, 0) / settings.n_probes**0.5)
 
-        return in_chunks(evaluate, x, probes, chunk=settings.chunk)
+        return in_chunks(evaluate, x, probes, chunk=self.path.chunk)
 
     def _rates(self, model: DiffusionModel, x: Tensor, h: Tensor, directions: Tensor) -> Evaluation:
         settings = self.path.settings

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pita.annealing import AnnealedPath, AnnealingSettings, level_variances
+from pita.annealing import GPU_CHUNKS, AnnealedPath, AnnealingSettings, level_variances
 from pita.space import ParticleSpace
 from tests.annealing_cases import isotropic, noised, path_of, run, two_modes
 
@@ -35,6 +35,12 @@ def test_matched_variances_hold_for_any_noise_strength(xi):
         gaussian, path_of(gaussian, gamma=1.4, n_levels=15, xi=xi, sigma_max=2.0, ess_threshold=0.0)
     )
     assert annealed.trace.ess_fraction.min() > 1 - 1e-10
+
+
+def test_a_gpu_gets_more_particles_at_a_time_than_a_cpu():
+    path = AnnealedPath(gamma=1.0, data_variance=1.0, settings=replace(SETTINGS, chunk=30), space=SPACE)
+    assert path.chunk == 30
+    assert replace(path, space=replace(SPACE, device="cuda:1")).chunk == 30 * GPU_CHUNKS
 
 
 def test_matched_variances_give_the_annealed_variance_in_five_steps():

@@ -173,6 +173,21 @@ def test_batches_carry_the_target():
     assert (batch.target - batch.x0).abs().max() > 1e-4
 
 
+def test_batches_are_completed_on_the_device_they_are_asked_for():
+    x, force = draw(500)
+    sets = [TrainingSet(x, 1.0, reduced_energy(x), force)]
+    settings = replace(STIFF_NOISE, pin=(0.0002, 0.001), hands=(0.01, 1.0))
+    batches = NoisyBatches(sets, settings, seed=3, stiff_pairs=PAIRS)
+    here, there = batches.on("cpu").batch(0), batches.on("meta").batch(0)
+    expected = batches.batch(0)
+    for values, same, moved in zip(expected[:-1], here[:-1], there[:-1], strict=True):
+        assert torch.equal(values, same)
+        assert (moved.device.type, moved.shape) == ("meta", values.shape)
+    assert torch.equal(here.pinned.energy, expected.pinned.energy)
+    assert {values.device.type for values in there.pinned} == {"meta"}
+    assert batches.batch(0).x.device.type == "cpu"
+
+
 def test_target_needs_forces_of_one_temperature():
     x, force = draw(10)
     with pytest.raises(ValueError, match="needs forces and a single temperature"):
