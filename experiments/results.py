@@ -122,8 +122,8 @@ def _cell(path: Path, name: str, entry: object, value: str, error: str) -> Cell 
     if entry is None:
         return None
     try:
-        return Cell(float(entry[value]), float(entry[error]))
+        return Cell(float(entry[value]), None if entry[error] is None else float(entry[error]))
     except (KeyError, TypeError, ValueError) as problem:
         raise DataFileError(
-            f"{path}: metrics.{name}: must have numbers {value} and {error}, got {entry!r}"
+            f"{path}: metrics.{name}: must have numbers {value} and {error} (or null), got {entry!r}"
         ) from problem

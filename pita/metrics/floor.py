@@ -13,10 +13,12 @@ Samples = TypeVar("Samples", bound=np.ndarray)
 
 
 class NoiseFloor(NamedTuple):
-    """Mean and standard deviation of a metric over repeated draws, in its unit."""
+    """Mean and standard deviation of a metric over repeated draws, in its unit; `sd` None where all draws
+    are of the same configurations.
+    """
 
     mean: float
-    sd: float
+    sd: float | None
 
 
 def noise_floor(
@@ -48,7 +50,8 @@ def noise_floor(
         )
         for _ in range(n_repeats)
     ]
-    return NoiseFloor(mean=float(np.mean(values)), sd=float(np.std(values, ddof=1)))
+    varies = n_samples < max(len(first), len(second))  # else what differs between draws is their order
+    return NoiseFloor(mean=float(np.mean(values)), sd=float(np.std(values, ddof=1)) if varies else None)
 
 
 def split_reference(samples: Samples, *, rng: np.random.Generator) -> tuple[Samples, Samples]:

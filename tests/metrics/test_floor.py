@@ -26,6 +26,15 @@ def test_floor_falls_as_the_root_of_the_sample_size():
     assert small / large == pytest.approx(4.0, rel=0.35)
 
 
+def test_the_spread_is_not_known_where_every_draw_is_everything():
+    first, second = np.random.default_rng(5).normal(size=(2, 50))
+    whole = noise_floor(energy_w1, first, second, n_samples=50, n_repeats=3, rng=np.random.default_rng(1))
+    assert whole.mean == pytest.approx(energy_w1(first, second))
+    assert whole.sd is None
+    part = noise_floor(energy_w1, first, second, n_samples=49, n_repeats=3, rng=np.random.default_rng(1))
+    assert part.sd > 0
+
+
 def test_halves_are_disjoint_and_share_the_samples():
     samples = np.arange(11)
     first, second = split_reference(samples, rng=np.random.default_rng(3))
@@ -39,7 +48,7 @@ def test_draws_without_replacement_never_repeat_a_sample():
         return float(len(a) + len(b) - len(set(a)) - len(set(b)))
 
     floor = noise_floor(
-        repeats, np.arange(9), np.arange(9), n_samples=9, n_repeats=5, rng=np.random.default_rng(4)
+        repeats, np.arange(10), np.arange(10), n_samples=9, n_repeats=5, rng=np.random.default_rng(4)
     )
     assert floor == (0.0, 0.0)
 
