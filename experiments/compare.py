@@ -104,7 +104,7 @@ def _target_verdict(target: Target, rows: Sequence[Row]) -> Verdict:
     floor = next((row.metrics.get(target.metric) for row in rows if row.source == "floor"), None)
     bound = None if floor is None else target.at_most * floor.value
     if bound is not None and target.unit == "floor + sd":
-        bound += floor.error
+        bound = None if floor.error is None else bound + floor.error
     return _verdict(target, f"{target.grade}: {target.at_most:g} x {target.unit}", bound, rows)
 
 

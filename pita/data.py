@@ -5,6 +5,7 @@ uninterrupted, whatever the number of loader workers or of ranks: each rank keep
 batch.
 """
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -169,17 +170,18 @@ class NoisyBatches(IterableDataset):
 
     def starting_at(self, step: int) -> "NoisyBatches":
         """The same stream from batch `step` on."""
-        moved = object.__new__(type(self))
-        moved.__dict__.update(self.__dict__, first_step=step)
-        return moved
+        return self._with(first_step=step)
 
     def on(self, device: torch.device | str) -> "NoisyBatches":
         """The same stream, delivered on a device: drawn on the CPU, to the same numbers, and completed there
         with what is known of stiff pairs, the costly part.
         """
-        moved = object.__new__(type(self))
         stiff = None if self.stiff is None else self.stiff.to(device)
-        moved.__dict__.update(self.__dict__, device=torch.device(device), stiff=stiff)
+        return self._with(device=torch.device(device), stiff=stiff)
+
+    def _with(self, **changes: object) -> "NoisyBatches":
+        moved = copy.copy(self)
+        vars(moved).update(changes)
         return moved
 
     def batch(self, step: int) -> NoisyBatch:

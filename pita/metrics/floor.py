@@ -35,6 +35,7 @@ def noise_floor(
 
     first: (N, ...), second: (M, ...), N, M >= n_samples. Each repeat draws without replacement from either
     run; repeats share configurations, so `sd` is too small unless N and M are several times `n_samples`.
+    Where both runs are used whole there is one draw.
     """
     if n_repeats < 2:
         raise ValueError(f"n_repeats must be at least 2, got {n_repeats}")
@@ -43,14 +44,14 @@ def noise_floor(
             f"n_samples must be between 1 and the {min(len(first), len(second))} samples of the smaller run, "
             f"got {n_samples}"
         )
+    varies = n_samples < max(len(first), len(second))  # else what differs between draws is their order
     values = [
         metric(
             first[rng.choice(len(first), size=n_samples, replace=False)],
             second[rng.choice(len(second), size=n_samples, replace=False)],
         )
-        for _ in range(n_repeats)
+        for _ in range(n_repeats if varies else 1)
     ]
-    varies = n_samples < max(len(first), len(second))  # else what differs between draws is their order
     return NoiseFloor(mean=float(np.mean(values)), sd=float(np.std(values, ddof=1)) if varies else None)
 
 
