@@ -18,7 +18,7 @@ Data of several scales look like Gaussians of another c at every level: see `lev
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor
@@ -148,6 +148,11 @@ class AnnealedPath:
         """Particles that the model is evaluated at together."""
         on_cpu = torch.device(self.space.device).type == "cpu"
         return self.settings.chunk * (1 if on_cpu else GPU_CHUNKS)
+
+    def colder(self, factor: float) -> Self:
+        """Return the path with the variances of harmonic data at `factor` times the inverse temperature."""
+        variances = None if self.variances is None else tuple(c / factor for c in self.variances)
+        return replace(self, data_variance=self.data_variance / factor, variances=variances)
 
     def level(self, k: int) -> Tensor:
         """Return h[k] as a 0-d tensor on the particles' device."""

@@ -6,6 +6,7 @@ Comput. 18, 1059 (1989).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -30,6 +31,27 @@ class DiffusionModel(Protocol):
 
     def energy_and_score(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return U_h(x) (N,) and -grad U_h(x) (N, *event), both of the energy network."""
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """A model taken for one of `factor` times its inverse temperature: the densities exp(-factor U_h)."""
+
+    model: DiffusionModel
+    factor: float
+
+    def score(self, x: Tensor, h: Tensor) -> Tensor:
+        """Return factor s_h(x), (N, *event)."""
+        return self.factor * self.model.score(x, h)
+
+    def energy(self, x: Tensor, h: Tensor) -> Tensor:
+        """Return factor U_h(x), (N,)."""
+        return self.factor * self.model.energy(x, h)
+
+    def energy_and_score(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return factor U_h(x), (N,), and minus its gradient, (N, *event)."""
+        energy, score = self.model.energy_and_score(x, h)
+        return self.factor * energy, self.factor * score
 
 
 class Evaluation(NamedTuple):
