@@ -1,8 +1,8 @@
-"""Stage: where the samples of each method lie at the target temperature, beside the reference.
+"""Stage: where samples lie at the target temperature, those of the reference or those of one method.
 
-`python -m experiments.maps aldp 1 pita parallel_tempering` writes histograms of phi and psi, of the plane of
-the two slowest coordinates, and of energies, of one seed of each method named, for the figures. The reference
-is the subset that the metrics are judged against.
+`python -m experiments.maps aldp` writes histograms of phi and psi and of the plane of the two slowest
+coordinates of the reference, the subset that the metrics are judged against; `python -m experiments.maps aldp
+pita 1` those of one seed of a method, on the same bins, and its energies beside the reference's.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from experiments.files import load_npz, save_json
 from experiments.histograms import angle_maps, filled_bins, plane_edges, residue_labels
 from experiments.judges import PeptideEvaluation
 from experiments.rungs import relative_energies
-from experiments.sample_sets import load_reference, reduced
-from experiments.settings import load_system, load_topology
+from experiments.sample_sets import SampleSet, load_reference, reduced
+from experiments.settings import SystemSettings, load_system, load_topology
 from pita.metrics.peptide_scores import Observables, observe
 from pita.metrics.tica import TicaModel
 
@@ -34,46 +34,57 @@ def maps_of(seen: Observables, *, edges: list[list[float]]) -> dict:
     }
 
 
-def method_maps(seen: Observables, reference: Observables, *, edges: list[list[float]]) -> dict:
-    """Return the maps of a method's samples and their energies beside those of the reference."""
-    energies = relative_energies(seen.reduced_energy, reference.reduced_energy)
-    return maps_of(seen, edges=edges) | energies
-
-
-def run_stage(system: str, seed: int, methods: Sequence[str]) -> None:
-    """Read the samples of the methods and the reference, and write the maps of all."""
-    physics, topology = load_system(system), load_topology(system)
-    tica = TicaModel.from_arrays(load_npz(paths.tica(system)))
-    settings = load_section(paths.params(system), "evaluate", PeptideEvaluation)
-    chosen = load_reference(system, physics, n_samples=settings.n_samples, seed=settings.seed)
-    reference = observe(chosen, topology, tica)
+def run_reference(system: str) -> None:
+    """Read the reference and write its maps, with the bins of the plane."""
+    physics, topology, tica = load_system(system), load_topology(system), _plane(system)
+    reference = observe(_judged_by(system, physics), topology, tica)
     edges = plane_edges(reference.tics)
-
-    def observed(method: str) -> Observables:
-        path = paths.samples(system, method, seed)
-        x: np.ndarray = load_npz(path, {"x": "float32"})["x"]
-        return observe(reduced(x, physics, rung=-1, name=str(path)), topology, tica)
-
     content = {
         "system": system,
-        "seed": seed,
         "temperature": physics.temperatures[-1],
         "residues": residue_labels(topology),
         "tica_edges": edges,
         "reference": maps_of(reference, edges=edges),
-        "methods": {method: method_maps(observed(method), reference, edges=edges) for method in methods},
     }
-    save_json(paths.DATA / f"{system}-maps.json", content)
+    save_json(paths.maps(system), content)
+
+
+def run_method(system: str, method: str, seed: int) -> None:
+    """Read the samples of a method and the reference, and write the method's maps and energies."""
+    physics, topology, tica = load_system(system), load_topology(system), _plane(system)
+    path = paths.samples(system, method, seed)
+    x: np.ndarray = load_npz(path, {"x": "float32"})["x"]
+    seen = observe(reduced(x, physics, rung=-1, name=str(path)), topology, tica)
+    reference = observe(_judged_by(system, physics), topology, tica)
+    content = {"system": system, "method": method, "seed": seed}
+    content |= maps_of(seen, edges=plane_edges(reference.tics))
+    content |= relative_energies(seen.reduced_energy, reference.reduced_energy)
+    save_json(paths.map_of(system, method, seed), content)
+
+
+def _plane(system: str) -> TicaModel:
+    return TicaModel.from_arrays(load_npz(paths.tica(system)))
+
+
+def _judged_by(system: str, physics: SystemSettings) -> SampleSet:
+    """Return the subset of the reference that the metrics are judged against."""
+    settings = load_section(paths.params(system), "evaluate", PeptideEvaluation)
+    return load_reference(system, physics, n_samples=settings.n_samples, seed=settings.seed)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("system")
-    parser.add_argument("seed", type=int)
-    parser.add_argument("methods", nargs="+", metavar="method")
+    parser.add_argument("method", nargs="?")
+    parser.add_argument("seed", type=int, nargs="?")
     arguments = parser.parse_args(argv)
+    if (arguments.method is None) != (arguments.seed is None):
+        parser.error("a method needs a seed")
     with reported():
-        run_stage(arguments.system, arguments.seed, arguments.methods)
+        if arguments.method is None:
+            run_reference(arguments.system)
+        else:
+            run_method(arguments.system, arguments.method, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,16 @@ def floor(system: str) -> Path:
     return DATA / f"{system}-floor.json"
 
 
+def maps(system: str) -> Path:
+    """Return where the reference of a system lies at its target temperature, with the bins."""
+    return DATA / f"{system}-maps.json"
+
+
+def map_of(system: str, method: str, seed: int) -> Path:
+    """Return where the samples of one run of a method lie, on the same bins."""
+    return DATA / f"{system}-map-{method}-{seed}.json"
+
+
 def budget(system: str, method: str, seed: int) -> Path:
     """Return the metrics of a classical method against its budget."""
     return DATA / f"{system}-budget-{method}-{seed}.json"

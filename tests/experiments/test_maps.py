@@ -69,8 +69,11 @@ def model(tmp_path, monkeypatch):
 
 
 def run() -> dict:
-    maps.main(["toy", "1", "whole", "lost"])
-    return load_json(paths.DATA / "toy-maps.json")
+    maps.main(["toy"])
+    for method in ("whole", "lost"):
+        maps.main(["toy", method, "1"])
+    methods = {method: load_json(paths.map_of("toy", method, 1)) for method in ("whole", "lost")}
+    return load_json(paths.maps("toy")) | {"methods": methods}
 
 
 @pytest.mark.usefixtures("model")
@@ -96,13 +99,16 @@ def test_the_plane_is_that_of_the_stored_model_and_holds_the_reference(model):
 
 @pytest.mark.usefixtures("model")
 def test_same_samples_give_the_same_bytes():
+    files = [paths.maps("toy"), paths.map_of("toy", "whole", 1), paths.map_of("toy", "lost", 1)]
     run()
-    first = sha256(paths.DATA / "toy-maps.json")
+    first = [sha256(file) for file in files]
     run()
-    assert sha256(paths.DATA / "toy-maps.json") == first
+    assert [sha256(file) for file in files] == first
 
 
 @pytest.mark.usefixtures("model")
 def test_a_method_without_samples_is_one_error_that_names_the_file():
     with pytest.raises(SystemExit, match=r"error: .*toy-absent-1.npz: no such file"):
-        maps.main(["toy", "1", "absent"])
+        maps.main(["toy", "absent", "1"])
+    with pytest.raises(SystemExit):
+        maps.main(["toy", "whole"])

@@ -98,7 +98,10 @@ def write(root: Path, traces: dict[int, dict]) -> None:
         save_json(data / f"aldp-chain-rungs-{seed}.json", rungs(seed))
     floor = {name: {"mean": value / 2, "sd": value / 10} for name, value in metrics.items()}
     save_json(data / "aldp-floor.json", {"metrics": floor | {"delta_f_error_kcal": None}})
-    save_json(data / "aldp-maps.json", maps())
+    mapped = maps()
+    for method, entry in mapped.pop("methods").items():
+        save_json(data / f"aldp-map-{method}-1.json", entry)
+    save_json(data / "aldp-maps.json", mapped)
     phi, psi = angles(np.random.default_rng(5)).T
     x = peptide(phi, psi).astype(np.float32)
     save_json(data / "aldp-conformations.json", conformations(x, TOPOLOGY_OF_ALANINE))

@@ -67,7 +67,7 @@ def test_energies_are_densities_relative_to_the_reference_mean(repository: Path)
 
 
 def test_what_lies_outside_the_plane_completes_what_lies_inside(repository: Path) -> None:
-    counts = load_json(repository / "figures/data/aldp-maps.json")["methods"]["md"]["tica"]["count"]
+    counts = load_json(repository / "figures/data/aldp-map-md-1.json")["tica"]["count"]
     row = next(row for row in table(repository, "tica") if row["method"] == "md")
     assert float(row["outside_fraction [1]"]) == pytest.approx(1 - sum(counts) / results.N)
 
