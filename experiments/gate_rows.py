@@ -83,13 +83,15 @@ class Yardstick:
 
 @dataclass(frozen=True, kw_only=True)
 class PeptideYardstick(Yardstick):
-    """The same for a peptide, with its topology and the chain (m,) of each configuration of the reference.
+    """The same for a peptide, with its topology and the chains of its reference.
 
-    The reference is that of the isomer which a ladder is of: one in ten is of another at 1200 K.
+    The reference is that of the isomer which a ladder is of: one in ten is of another at 1200 K. Of all M
+    stored configurations, `kept` (M,) bool says which m these are and `chain` (M,) whose draw each is.
     """
 
     topology: Topology
     chain: np.ndarray
+    kept: np.ndarray
 
     def compared(self, stage: Stage) -> dict[str, float]:
         """Return distances between as many samples and reference samples, drawn at random, and shares.
@@ -120,10 +122,13 @@ class PeptideYardstick(Yardstick):
         return any_positive(dihedrals(x, self.topology["phi"]))
 
     def _reference_share(self) -> dict[str, float]:
+        """Return the share of those kept, a ratio of two means over chains, with its error to first order."""
         positive = self._positive(self.reference)
-        by_chain = [positive[self.chain == number] for number in np.unique(self.chain)]
-        mean = chain_mean(np.stack(by_chain, axis=1))
-        return {"phi_positive_reference": mean.value, "phi_positive_reference_se": mean.se}
+        excess = np.zeros(len(self.kept))
+        excess[self.kept] = (positive - positive.mean()) / self.kept.mean()
+        by_chain = [excess[self.chain == number] for number in np.unique(self.chain)]
+        error = chain_mean(np.stack(by_chain, axis=1)).se
+        return {"phi_positive_reference": float(positive.mean()), "phi_positive_reference_se": error}
 
 
 def load_yardstick(system: str, rung: int) -> Yardstick:
@@ -142,7 +147,7 @@ def load_yardstick(system: str, rung: int) -> Yardstick:
     chain = load_npz(file, {"chain": "int64"})["chain"]
     kept = isomer_of(physics, load_network(system))(torch.from_numpy(known["reference"])).numpy()
     known["reference"] = known["reference"][kept]
-    return PeptideYardstick(**known, topology=load_topology(system), chain=chain[kept])
+    return PeptideYardstick(**known, topology=load_topology(system), chain=chain, kept=kept)
 
 
 def stages(done: Descent) -> tuple[Stage, Stage]:

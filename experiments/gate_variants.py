@@ -49,7 +49,8 @@ class GateSettings:
     """One rung on reference data: the rung's number, its training, and how many particles judge it.
 
     `seed` draws weights, batches and particles of every variant; `seeds` are the ladders of the first gate,
-    each judged once for every number of islands in `hot_islands`. `n_islands`, of the second gate, and
+    each judged once for every number of islands in `hot_islands`, with `hot_particles`, as many as on the
+    ladder's way down where that is None. `n_islands`, of the second gate, and
     `compiled` as in `pita.descent.DescentSettings`.
     """
 
@@ -63,6 +64,7 @@ class GateSettings:
     variants: dict[str, VariantSettings]
     seeds: tuple[int, ...] = (1, 2, 3)
     hot_islands: tuple[int, ...] = (1,)
+    hot_particles: int | None = None
     n_islands: int = 1
     compiled: bool = True
 

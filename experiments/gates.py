@@ -49,7 +49,8 @@ def hot_rows(system: str) -> list[dict]:
     rows = []
     for seed, n_islands in product(gates.seeds, gates.hot_islands):
         ladder = TrainedLadder.load(system, seed)
-        settings = replace(descent, n_islands=n_islands, renoise=None)
+        n_particles = gates.hot_particles or descent.n_particles
+        settings = replace(descent, n_particles=n_particles, n_islands=n_islands, renoise=None, n_legs=1)
         done = ladder.anneal(0, settings, gamma=1.0, beta=1 / physics.temperatures[0], name="gate-hot")
         variant = f"ladder, seed {seed}" + (f", {n_islands} islands" if n_islands > 1 else "")
         rows += judged(system, 0, done, gate=1, variant=variant)

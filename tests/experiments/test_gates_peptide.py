@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from experiments import gates, paths, train_gate
-from experiments.files import load_json, save_json, save_npz
+from experiments.files import load_json, load_npz, save_json, save_npz
 from experiments.gate_rows import judged
 from experiments.gate_variants import ladder_of, load_gates, training_samples
 from experiments.ladder_run import RUNG, load_ladder, load_network
@@ -27,7 +27,7 @@ VARIANTS = ("molecular", "transformer_frame", "transformer_rotated")
 # What makes the parameters of the stage small enough for a test, and its models of no use.
 SMALL = {
     **{"n_islands": 1, "hot_islands": "[1]", "renoise": 0.1},
-    **{"n_training": 64, "n_particles": 32, "n_fit": 8, "chunk": 16, "batch_size": 8},
+    **{"n_training": 64, "n_particles": 32, "hot_particles": 32, "n_fit": 8, "chunk": 16, "batch_size": 8},
     **{"n_levels": 30, "n_leapfrog": 1, "n_steps": 2, "warmup_steps": 1, "compile": "false"},
     "sigma_min": 0.02,  # nm; nearer to the data models as rough as these have weights that underflow
 }
@@ -140,12 +140,31 @@ def test_shares_have_the_errors_of_ancestors_and_of_chains(aldp):
     assert independent["phi_positive_se"] == pytest.approx((0.25 / N_FLOOR) ** 0.5)
 
 
-def chain_error(x):
-    """Standard error over chains of the share with phi > 0, the sign of the angle from its normals."""
+def test_the_share_of_the_reference_leaves_out_other_isomers_however_many_a_chain_has(aldp):
+    file = paths.reference("aldp")
+    arrays, left_out = load_npz(file), np.random.default_rng(3).choice(N, 30, replace=False)
+    x = arrays["x"].copy()
+    x[-1, left_out] *= -1  # mirror images
+    save_npz(file, arrays | {"x": x})
+    (row, _) = judged("aldp", 4, step_done(aldp, aldp), gate=2, variant="known")
+    kept, positive = np.full(N, True), signs(aldp)
+    kept[left_out] = False
+    assert row["phi_positive_reference"] == positive[kept].mean()
+    without = [positive[kept & (arrays["chain"] != number)].mean() for number in range(N_CHAINS)]
+    jackknife = ((N_CHAINS - 1) * np.var(without)) ** 0.5
+    assert row["phi_positive_reference_se"] == pytest.approx(jackknife, rel=0.05)
+
+
+def signs(x):
+    """Whether phi > 0 of configurations (n, n_atoms, 3), from the normals of the angle."""
     first, second, third, fourth = (x[:, atom].astype(float) for atom in load_topology("aldp")["phi"][0])
     normal = np.cross(second - first, third - second), np.cross(third - second, fourth - third)
-    positive = np.sum(np.cross(*normal) * (third - second), axis=-1) > 0
-    means = [positive[start::N_CHAINS].mean() for start in range(N_CHAINS)]
+    return np.sum(np.cross(*normal) * (third - second), axis=-1) > 0
+
+
+def chain_error(x):
+    """Standard error over chains of the share with phi > 0."""
+    means = [signs(x)[start::N_CHAINS].mean() for start in range(N_CHAINS)]
     return np.std(means, ddof=1) / N_CHAINS**0.5
 
 
