@@ -50,8 +50,8 @@ class GateSettings:
 
     `seed` draws weights, batches and particles of every variant; `seeds` are the ladders of the first gate,
     each judged once for every number of islands in `hot_islands`, with `hot_particles`, as many as on the
-    ladder's way down where that is None. `n_islands`, of the second gate, and
-    `compiled` as in `pita.descent.DescentSettings`.
+    ladder's way down where that is None. `n_islands`, of the second gate, and `compiled` as in
+    `pita.descent.DescentSettings`.
     """
 
     seed: int

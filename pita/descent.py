@@ -32,6 +32,7 @@ from pita.targets.counted import CountedTarget
 
 Arrays = dict[str, np.ndarray]
 ALONE = SingleProcess()
+Leg = tuple[Annealed, Landed | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,19 +164,20 @@ def descend(
             _leg(here, along, counted, beta=reached, settings=settings, work=work, beginning=beginning)
         )
         if left:
-            beginning = Beginning(legs[-1].landed.x, reached * legs[-1].landed.energy.double())
+            _, landed = legs[-1]
+            beginning = Beginning(landed.x, reached * landed.energy.double())
             here = Tempered(model, gamma ** len(legs))
             along = along.colder(gamma)
-    return gathered(joined(legs)._replace(n_energy_evals=counted.n_energy_evals), path.space)
+    return gathered(Descent(*joined(legs), counted.n_energy_evals), path.space)
 
 
-def joined(legs: list[Descent]) -> Descent:
-    """Return legs, each begun where the one before landed, as one temperature step."""
+def joined(legs: list[Leg]) -> Leg:
+    """Return legs, each begun where the one before landed, as one."""
     if len(legs) == 1:
         return legs[0]
-    annealed, landed = [leg.annealed for leg in legs], [leg.landed for leg in legs]
+    annealed, landed = zip(*legs, strict=True)
     traces = zip(*(each.trace for each in annealed), strict=True)
-    return Descent(
+    return (
         annealed[-1]._replace(
             trace=Trace(*map(torch.cat, traces)),
             log_z=sum(each.log_z for each in annealed),
@@ -188,7 +190,6 @@ def joined(legs: list[Descent]) -> Descent:
             log_z=sum(each.log_z for each in landed),
             n_nonfinite=sum(each.n_nonfinite for each in landed),
         ),
-        legs[-1].n_energy_evals,
     )
 
 
@@ -201,7 +202,7 @@ def _leg(
     settings: DescentSettings,
     work: tuple[torch.Generator, Callable[[int, float], None] | None],
     beginning: Beginning | None,
-) -> Descent:
+) -> Leg:
     """Return this rank's particles, annealed along the path and landed at beta."""
     generator, progress = work
     shared = {
@@ -232,7 +233,7 @@ def _leg(
         landed = cross(
             annealed, Interpolation(model, target, path, beta), settings=settings.bridge, generator=generator
         )
-    return Descent(annealed, landed, 0)
+    return annealed, landed
 
 
 def gathered(done: Descent, space: ParticleSpace) -> Descent:
