@@ -52,20 +52,27 @@ class HmcRun(NamedTuple):
 
 @dataclass(frozen=True)
 class HmcSettings:
-    """Burn-in moves adapt the step size (reduced time); afterwards every `thin`-th state is kept."""
+    """Burn-in moves adapt the step size (reduced time). Of every `thin`-th move after them, `n_recycled`
+    states are kept, equally far apart on its trajectory (`hmc_trajectory`).
+    """
 
     n_moves: int
     n_burn_in: int
     thin: int = 1
+    n_recycled: int = 1
     n_leapfrog: int = 10
     step_size: float = 0.02
     target_acceptance: float = 0.7
     mean_free: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("n_moves", "thin", "n_leapfrog"):
+        for name in ("n_moves", "thin", "n_leapfrog", "n_recycled"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.n_leapfrog % self.n_recycled:
+            raise ValueError(
+                f"n_leapfrog must be a multiple of n_recycled, got {self.n_leapfrog} and {self.n_recycled}"
+            )
         if not 0 <= self.n_burn_in <= self.n_moves:
             raise ValueError(f"n_burn_in must be in [0, n_moves], got {self.n_burn_in} of {self.n_moves}")
         if not self.step_size > 0:
@@ -98,20 +105,54 @@ def hmc_move(
     `beta` and `step_size` are numbers or (N,), one per chain. H = E(x) + |p|^2 / 2 with p ~ N(0, 1/beta),
     mean-free on request; `n_leapfrog` evaluations per chain. Proposals of non-finite H are refused.
     """
+    states, info = hmc_trajectory(
+        target,
+        state,
+        beta=beta,
+        step_size=step_size,
+        n_leapfrog=n_leapfrog,
+        n_recycled=1,
+        generator=generator,
+        mean_free=mean_free,
+    )
+    return states[-1], info
+
+
+def hmc_trajectory(
+    target: Target,
+    state: ChainState,
+    *,
+    beta: float | Tensor,
+    step_size: float | Tensor,
+    n_leapfrog: int,
+    n_recycled: int,
+    generator: torch.Generator,
+    mean_free: bool = True,
+) -> tuple[list[ChainState], MoveInfo]:
+    """Make the move of `hmc_move`; return `n_recycled` states of its trajectory, equally far apart, in order.
+
+    Each is where that many steps have led, or where the move began, by a test of its own: every one is a draw
+    from exp(-beta E), for evaluations that were made anyway (Nishimura, Dunson, Bayesian Anal. 15, 1087
+    (2020)). Chains go on from the last, of which the info is.
+    """
     x, energy, force = state
+    states, between = [], n_leapfrog // n_recycled
     beta = _per_chain(beta, energy)
     uniform = torch.rand((), generator=generator, dtype=x.dtype, device=x.device)
     dt = _over_events(_per_chain(step_size, energy) * (1 + STEP_JITTER * (2 * uniform - 1)), x)
     draw = mean_free_noise if mean_free else torch.randn
     p = _over_events(beta.rsqrt(), x) * draw(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     h_start = energy + _kinetic_energy(p)
-    for _ in range(n_leapfrog):
+    for done in range(1, n_leapfrog + 1):
         p = p + 0.5 * dt * force
         x = x + dt * p
         energy, force = target.energy_and_force(x)
         p = p + 0.5 * dt * force
-    log_ratio = -beta * (energy + _kinetic_energy(p) - h_start)
-    return _accept(state, ChainState(x, energy, force), log_ratio, generator)
+        if done % between == 0:
+            log_ratio = -beta * (energy + _kinetic_energy(p) - h_start)
+            kept, info = _accept(state, ChainState(x, energy, force), log_ratio, generator)
+            states.append(kept)
+    return states, info
 
 
 def surrogate_move(
@@ -182,7 +223,7 @@ def run_hmc(
     generator: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
 ) -> HmcRun:
-    """HMC from `start`: adapt in burn-in, freeze, keep every `thin`-th state; `progress(done, of)`.
+    """HMC from `start`: adapt in burn-in, freeze, keep states as settings say; `progress(done, of)`.
 
     `start` is configurations (N, ...), which are evaluated first, or the state that chains already have.
     """
@@ -190,15 +231,17 @@ def run_hmc(
     step_size, acceptances, n_nonfinite = settings.step_size, [], 0
     kept = [ChainState(*(values.new_empty(0, *values.shape) for values in state))]
     for move in range(settings.n_moves):
-        state, info = hmc_move(
+        states, info = hmc_trajectory(
             target,
             state,
             beta=beta,
             step_size=step_size,
             n_leapfrog=settings.n_leapfrog,
+            n_recycled=settings.n_recycled,
             generator=generator,
             mean_free=settings.mean_free,
         )
+        state = states[-1]
         acceptance = float(info.accepted.double().mean())
         n_nonfinite += info.n_nonfinite
         if move < settings.n_burn_in:
@@ -206,7 +249,7 @@ def run_hmc(
         else:
             acceptances.append(acceptance)
             if (move - settings.n_burn_in) % settings.thin == settings.thin - 1:
-                kept.append(ChainState(*(values[None] for values in state)))
+                kept.append(ChainState(*map(torch.stack, zip(*states, strict=True))))
         if progress is not None:
             progress(move + 1, settings.n_moves)
     acceptance = sum(acceptances) / len(acceptances) if acceptances else math.nan

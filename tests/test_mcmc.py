@@ -10,6 +10,7 @@ from pita.mcmc import (
     HmcSettings,
     adapt_step_size,
     hmc_move,
+    hmc_trajectory,
     init_state,
     mala_move,
     run_hmc,
@@ -97,6 +98,26 @@ def test_hmc_keeps_the_gaussian_and_the_unadjusted_leapfrog_does_not():
     assert (
         relative_variance_error(many_moves(lambda state, g: unadjusted_move(state, 0.6, 3, g)), VARIANCES) > 4
     )
+
+
+def test_every_recycled_state_is_a_draw_and_the_trajectory_untested_is_none():
+    g, n = generator(), 20 * N
+    state = chains_at(torch.randn(n, 3, generator=g, dtype=torch.float64) * VARIANCES.sqrt())
+    move = {"beta": 1.0, "step_size": 0.7, "n_leapfrog": 6, "mean_free": False}
+    states, _ = hmc_trajectory(GAUSSIAN, state, n_recycled=3, generator=g, **move)
+    assert [relative_variance_error(kept.x, VARIANCES) < 4 for kept in states] == [True] * 3
+    untested = [unadjusted_move(state, 0.7, n_leapfrog, g) for n_leapfrog in (2, 4, 6)]
+    assert max(relative_variance_error(reached.x, VARIANCES) for reached in untested) > 10
+
+
+def test_a_run_keeps_recycled_states_for_the_same_evaluations():
+    counted = CountedTarget(GAUSSIAN)
+    settings = HmcSettings(n_moves=20, n_burn_in=8, thin=3, n_leapfrog=4, n_recycled=2, mean_free=False)
+    start = torch.ones(10, 3, dtype=torch.float64)
+    run = run_hmc(counted, start, beta=1.0, settings=settings, generator=generator())
+    assert counted.n_energy_evals == 10 * (1 + 20 * 4)
+    assert run.x.shape == (8, 10, 3)
+    assert torch.equal(run.energy, GAUSSIAN.energy(run.x)) and torch.equal(run.x[-1], run.state.x)
 
 
 def test_mala_keeps_the_gaussian_and_unadjusted_langevin_does_not():
@@ -241,7 +262,15 @@ def test_run_counts_keeps_and_reports():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"n_moves": 0}, {"n_burn_in": 11}, {"step_size": 0.0}, {"target_acceptance": 1.0}]
+    "bad",
+    [
+        {"n_moves": 0},
+        {"n_burn_in": 11},
+        {"step_size": 0.0},
+        {"target_acceptance": 1.0},
+        {"n_recycled": 0},
+        {"n_recycled": 3, "n_leapfrog": 10},
+    ],
 )
 def test_settings_refuse_nonsense(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
