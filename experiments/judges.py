@@ -154,7 +154,7 @@ def overlaps(samples: SampleSet, settings: EvaluationSettings) -> int:
 
 def load_judge(system: str, physics: SystemSettings, *, n_workers: int = 1) -> Judge:
     """Return the judge of a system, with the section [evaluate] of its parameters."""
-    params = paths.params(system)
+    params = paths.system_params(system)
     if physics.kind != "peptide":
         return ClusterJudge(load_section(params, "evaluate", ClusterEvaluation), n_workers)
     return PeptideJudge(

@@ -25,7 +25,7 @@ from pita.objective import LossSettings
 SAMPLES, REDUCED_ENERGY = "samples", "reduced_energy"
 NOT_WEIGHTS = ("data_variance", "variances", SAMPLES, REDUCED_ENERGY)
 RUNG = "rung{}/"
-N_BEGINNINGS = 4096  # samples kept with the weights, a few MB; all are of equal weight
+BEGINNING_BYTES = 2**21  # of samples kept with the weights; all are of equal weight
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LadderConfig:
 
 
 def load_ladder(system: str) -> LadderConfig:
-    """Read the parameters of a system's ladder."""
+    """Read the parameters of the ladder of a system, or of a budget of it."""
     file, settings = paths.params(system), load_system(system)
     schemas = LadderConfig.__annotations__
     sections = {
@@ -68,7 +68,7 @@ def load_network(system: str) -> NetworkSettings:
     """Read the architecture of a system's models, and the molecule that they are to tell atoms of."""
     settings = load_system(system)
     given = {"n_atoms": settings.n_atoms} | molecular_graph(settings)
-    return load_section(paths.params(system), "network", NetworkSettings, **given)
+    return load_section(paths.system_params(system), "network", NetworkSettings, **given)
 
 
 def molecular_graph(system: SystemSettings) -> dict[str, dict[str, list]]:
@@ -129,7 +129,7 @@ def bound_model(
 def gather_weights(store: FolderStore, system: SystemSettings, *, renoised: bool = False) -> Arrays:
     """Put the models of all rungs, and what their ladder cost and left out, into one set of arrays.
 
-    `renoised`: with samples of the last one, N_BEGINNINGS at most, for annealings that begin from them.
+    `renoised`: with samples of the last one, BEGINNING_BYTES at most, for annealings that begin from them.
     """
     n_models = len(system.temperatures) - 1
     samples = [store.load(f"samples-{rung}") for rung in range(n_models)]
@@ -147,10 +147,11 @@ def gather_weights(store: FolderStore, system: SystemSettings, *, renoised: bool
     if renoised:  # of the last rung only, which the methods of the table begin from
         last = RUNG.format(n_models - 1)
         beginning = beginning_from(samples[-1], beta=1 / system.temperatures[n_models - 1])
-        every = slice(None, None, -(-len(beginning.x) // N_BEGINNINGS))
+        n_kept = min(len(beginning.x), BEGINNING_BYTES // beginning.x[0].nbytes)
+        rows = torch.arange(n_kept) * len(beginning.x) // n_kept
         gathered |= {
-            last + SAMPLES: beginning.x[every].numpy(),
-            last + REDUCED_ENERGY: beginning.reduced_energy[every].numpy(),
+            last + SAMPLES: beginning.x[rows].numpy(),
+            last + REDUCED_ENERGY: beginning.reduced_energy[rows].numpy(),
         }
     return gathered
 

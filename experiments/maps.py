@@ -68,7 +68,7 @@ def _plane(system: str) -> TicaModel:
 
 def _judged_by(system: str, physics: SystemSettings) -> SampleSet:
     """Return the subset of the reference that the metrics are judged against."""
-    settings = load_section(paths.params(system), "evaluate", PeptideEvaluation)
+    settings = load_section(paths.system_params(system), "evaluate", PeptideEvaluation)
     return load_reference(system, physics, n_samples=settings.n_samples, seed=settings.seed)
 
 

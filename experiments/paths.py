@@ -1,4 +1,8 @@
-"""Where every file of a run lies, relative to the repository root; the only place that names folders."""
+"""Where every file of a run lies, relative to the repository root; the only place that names folders.
+
+A system may be run at several budgets. Each has a name, `aldp` or `aldp-large`, with parameters, weights,
+samples and metrics of its own; what belongs to the system itself is that of `aldp`.
+"""
 
 from pathlib import Path
 
@@ -8,34 +12,44 @@ TABLES = ROOT / "figures" / "tables"
 SCRATCH = ROOT / "experiments" / "scratch"
 
 
-def params(system: str) -> Path:
-    """Return the parameters of a system."""
-    return ROOT / "experiments" / "params" / f"{system}.toml"
+def system_of(name: str) -> str:
+    """Return the system that a budget is of."""
+    return name.partition("-")[0]
+
+
+def params(name: str) -> Path:
+    """Return the parameters of a budget: its ladder, methods and baselines."""
+    return ROOT / "experiments" / "params" / f"{name}.toml"
+
+
+def system_params(name: str) -> Path:
+    """Return the parameters of the system that a budget is of: physics, network, reference and judgement."""
+    return params(system_of(name))
 
 
 def system(name: str) -> Path:
     """Return the structure and the force field of a peptide."""
-    return ROOT / "experiments" / "systems" / f"{name}.npz"
+    return ROOT / "experiments" / "systems" / f"{system_of(name)}.npz"
 
 
 def structure(name: str) -> Path:
     """Return the minimised structure of a peptide as a PDB file."""
-    return ROOT / "experiments" / "systems" / f"{name}.pdb"
+    return ROOT / "experiments" / "systems" / f"{system_of(name)}.pdb"
 
 
 def reference(system: str) -> Path:
     """Return the reference samples of a system, at every temperature of its ladder."""
-    return ROOT / "experiments" / "reference" / f"{system}.npz"
+    return ROOT / "experiments" / "reference" / f"{system_of(system)}.npz"
 
 
 def chains(system: str) -> Path:
     """Return time-ordered chains at the target temperature of a system."""
-    return ROOT / "experiments" / "reference" / f"{system}-chains.npz"
+    return ROOT / "experiments" / "reference" / f"{system_of(system)}-chains.npz"
 
 
 def tica(system: str) -> Path:
     """Return the plane of the slowest coordinates of a system, fitted to its chains."""
-    return ROOT / "experiments" / "reference" / f"{system}-tica.npz"
+    return ROOT / "experiments" / "reference" / f"{system_of(system)}-tica.npz"
 
 
 def weights(system: str, seed: int) -> Path:
@@ -55,7 +69,7 @@ def metrics(system: str, method: str, seed: int) -> Path:
 
 def floor(system: str) -> Path:
     """Return the noise floor of every metric."""
-    return DATA / f"{system}-floor.json"
+    return DATA / f"{system_of(system)}-floor.json"
 
 
 def maps(system: str) -> Path:

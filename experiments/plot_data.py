@@ -38,16 +38,18 @@ def over_seeds(pattern: str, *, root: Path, keys: Sequence[str]) -> dict[tuple[s
 
 
 def budget(system: str, *, root: Path, units: Mapping[str, str], kinds: Sequence[str] = (PITA,)) -> Rows:
-    """Metrics, by name with their units, against number of energy evaluations; `kinds` of PITA."""
+    """Metrics, by name with their units, against number of energy evaluations; `kinds` of PITA.
+
+    Of budgets of the system besides its first, the rows of their tables are points too.
+    """
     stored = over_seeds(rf"{system}-budget-([a-z_]+)-(\d+)\.json", root=root, keys=("method", "points"))
     budgets: dict[str, list[dict]] = {}
     for entry in stored.values():
         budgets.setdefault(entry["method"], []).append(entry)
-    keys = ("metrics", "energy_evals")
-    runs = {
-        kind: list(over_seeds(rf"{system}-{kind}-(\d+)\.json", root=root, keys=keys).values())
-        for kind in kinds
-    }
+    others = sorted(path.stem for path in (root / "experiments/params").glob(f"{system}-*.toml"))
+    runs = [(kind, runs_of(system, kind, root=root)) for kind in kinds]
+    runs += [(kind, runs_of(other, kind, root=root)) for other in others for kind in kinds]
+    tables = [(method, runs_of(other, method, root=root)) for other in others for method in sorted(budgets)]
     floor = load_json(root / DATA_FOLDER / f"{system}-floor.json", keys=("metrics",))
     rows = load_claims(root).published
     published = [row for row in rows if (row.system, row.method) == (system, PUBLISHED)]
@@ -56,11 +58,18 @@ def budget(system: str, *, root: Path, units: Mapping[str, str], kinds: Sequence
     return budget_rows(
         budgets,
         runs,
+        tables,
         floor=floor["metrics"],
         published=printed,
         published_evals=float(*evals) if evals else None,
         units=units,
     )
+
+
+def runs_of(name: str, method: str, *, root: Path) -> list[dict]:
+    """Load the results of all seeds of a method, of a system or of a budget of it."""
+    keys = ("metrics", "energy_evals")
+    return list(over_seeds(rf"{name}-{method}-(\d+)\.json", root=root, keys=keys).values())
 
 
 def chains(system: str, kind: str, *, root: Path) -> dict[int, Sequence[Mapping]]:

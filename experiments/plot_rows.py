@@ -49,7 +49,8 @@ def rms_error(estimates: Sequence[float], exact: float) -> tuple[float, float]:
 
 def budget_rows(
     budgets: Mapping[str, Sequence[Mapping]],
-    runs: Mapping[str, Sequence[Mapping]],
+    runs: Sequence[tuple[str, Sequence[Mapping]]],
+    tables: Sequence[tuple[str, Sequence[Mapping]]] = (),
     *,
     floor: Mapping[str, Mapping | None],
     published: Mapping[str, str],
@@ -59,9 +60,10 @@ def budget_rows(
     """One row per method and budget, two per kind of PITA (all its evaluations, those of sampling only), the
     published row, the floor.
 
-    `budgets`: method -> one stored budget per seed; `runs`: kind of PITA -> one result per seed; `units`:
-    metric -> unit. The range of the floor is its mean -/+ standard deviation, that of the published row its
-    printed error. What is not known is empty.
+    `budgets`: method -> one stored budget per seed; `runs`: kinds of PITA, one result per seed of each;
+    `tables`: other methods likewise, at budgets beyond the curve; `units`: metric -> unit. The range of the
+    floor is its mean -/+ standard deviation, that of the published row its printed error. What is not known
+    is empty.
     """
     rows = []
     for method, seeds in sorted(budgets.items()):
@@ -70,7 +72,10 @@ def budget_rows(
         for points in zip(*(seed["points"] for seed in seeds), strict=True):
             evals = float(np.mean([point["energy_evals"] for point in points]))
             rows.append(budget_row(method, evals, points, units=units))
-    for kind, seeds in runs.items():
+    for method, seeds in tables:
+        evals = float(np.mean([run["energy_evals"]["total"] for run in seeds]))
+        rows.append(budget_row(method, evals, seeds, units=units))
+    for kind, seeds in runs:
         for name, part in ((kind, "total"), (f"{kind}_sampling", "sample")):
             evals = float(np.mean([run["energy_evals"][part] for run in seeds]))
             rows.append(budget_row(name, evals, seeds, units=units))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from experiments.claims import Claims, Published, parse_printed
 from experiments.files import DataFileError, load_json
+from experiments.paths import system_of
 
 DATA_FOLDER = Path("figures/data")
 EVALS = ("total", "initial", "ladder", "sample")
@@ -16,7 +17,7 @@ METRICS = (
     *("torus_w2", "rama_kl", "rama_js", "rama_tv", "tica_w1", "tica_w2", "delta_f_error_kcal"),
 )
 UNKNOWN = "not known"
-RUN_NAME = re.compile(r"(?P<system>[a-z0-9]+)-(?P<method>[a-z0-9_]+)-(?P<seed>[1-9][0-9]*)\.json")
+RUN_NAME = re.compile(r"(?P<system>[a-z0-9]+(?:-[a-z]+)?)-(?P<method>[a-z0-9_]+)-(?P<seed>[1-9][0-9]*)\.json")
 
 
 class Cell(NamedTuple):
@@ -44,11 +45,12 @@ class Row(NamedTuple):
 
 
 def table_rows(system: str, *, root: Path, claims: Claims, seed: int | None = None) -> list[Row]:
-    """All rows of a system's table: floor, ours by method, published in the order of the claims file.
+    """All rows of the table of a system, or of a budget of it: floor, ours by method, published in the order
+    of the claims file.
 
     With `seed`, ours are of that seed alone.
     """
-    published = [published_row(entry) for entry in claims.published if entry.system == system]
+    published = [published_row(entry) for entry in claims.published if entry.system == system_of(system)]
     return [floor_row(system, root=root), *our_rows(system, root=root, seed=seed), *published]
 
 
@@ -60,7 +62,7 @@ def metric_names(rows: Iterable[Row]) -> list[str]:
 
 def floor_row(system: str, *, root: Path) -> Row:
     """The distance between two independent reference sets of the size at which methods are judged."""
-    path = root / DATA_FOLDER / f"{system}-floor.json"
+    path = root / DATA_FOLDER / f"{system_of(system)}-floor.json"
     floor = load_json(path, keys=("system", "n_samples", "metrics"))
     cells = {name: _cell(path, name, entry, "mean", "sd") for name, entry in floor["metrics"].items()}
     return Row("noise floor", "floor", "none", floor["n_samples"], dict.fromkeys(EVALS, "none"), cells)
@@ -71,7 +73,7 @@ def our_rows(system: str, *, root: Path, seed: int | None = None) -> list[Row]:
     runs: dict[str, list[dict]] = {}
     for path in sorted((root / DATA_FOLDER).glob(f"{system}-*.json")):
         name = RUN_NAME.fullmatch(path.name)
-        if name and seed in (None, int(name["seed"])):
+        if name and name["system"] == system and seed in (None, int(name["seed"])):
             run = _load_run(path)
             runs.setdefault(run["method"], []).append(run)
     return [_our_row(method, runs[method]) for method in sorted(runs)]

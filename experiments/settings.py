@@ -59,7 +59,7 @@ def load_system(system: str) -> SystemSettings:
 
 def read_system(system: str) -> SystemSettings:
     """Read the section [system] of a system's parameter file alone; `n_atoms` of a peptide is None."""
-    settings = load_section(paths.params(system), "system", SystemSettings, system=system)
+    settings = load_section(paths.system_params(system), "system", SystemSettings, system=system)
     if settings.kind == "peptide" and settings.n_atoms is not None:
         raise ValueError(f"{system}: n_atoms of a peptide follows from its residues, got {settings.n_atoms}")
     return settings

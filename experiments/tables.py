@@ -1,4 +1,5 @@
-"""Write the table of one system as CSV, Markdown and TeX: `python -m experiments.tables lj13`.
+"""Write the table of one system, or of one budget of it, as CSV, Markdown and TeX:
+`python -m experiments.tables lj13`.
 
 With `--seed 1`, print and write the table of that seed alone, as Markdown.
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from experiments.claims import load_claims
 from experiments.errors import reported
 from experiments.files import save_csv, save_text
+from experiments.paths import system_of
 from experiments.results import EVALS, UNKNOWN, Cell, Row, metric_names, table_rows
 
 TABLE_FOLDER = Path("figures/tables")
@@ -81,7 +83,8 @@ def write_tables(system: str, *, root: Path) -> None:
     """Read the stored results of `system` and write its three tables."""
     claims = load_claims(root)
     rows = table_rows(system, root=root, claims=claims)
-    printed_in = [f"- {row.method}: {row.where}" for row in claims.published if row.system == system]
+    published = [row for row in claims.published if row.system == system_of(system)]
+    printed_in = [f"- {row.method}: {row.where}" for row in published]
     stem = root / TABLE_FOLDER / system
     save_csv(stem.with_suffix(".csv"), csv_lines(rows), columns=csv_columns(rows))
     table, notes = text_rows(rows), note(rows)

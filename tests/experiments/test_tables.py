@@ -8,7 +8,7 @@ import pytest
 
 from experiments.claims import load_claims, parse_printed
 from experiments.config import ConfigError
-from experiments.files import DataFileError, sha256
+from experiments.files import DataFileError, save_json, sha256
 from experiments.results import floor_row, our_rows
 from experiments.tables import write_seed_table, write_tables
 
@@ -50,6 +50,22 @@ def test_rows_are_floor_ours_published_and_columns_keep_their_order(repository: 
     rows = read(repository)
     assert list(rows) == ["noise floor", "hmc", "pita", "PITA_0"]
     assert list(rows["hmc"])[-4:] == ["distance_w2", "distance_w2_se", "energy_w2", "energy_w2_se"]
+
+
+def test_another_budget_of_a_system_has_a_table_of_its_own_with_the_floor_of_the_system(
+    repository: Path,
+) -> None:
+    data = repository / "figures/data"
+    before = read(repository)
+    run = json.loads((data / "lj13-pita-1.json").read_text(encoding="utf-8"))
+    save_json(data / "lj13-large-pita-1.json", run | {"system": "lj13-large"})
+    assert read(repository) == before, "a run of another budget is in the table of the first"
+    write_tables("lj13-large", root=repository)
+    with (repository / "figures/tables/lj13-large.csv").open(encoding="utf-8") as file:
+        rows = {line["method"]: line for line in csv.DictReader(file)}
+    assert list(rows) == ["noise floor", "pita", "PITA_0"]
+    assert (rows["pita"]["n_seeds"], float(rows["pita"]["energy_w2"])) == ("1", 1.0)
+    assert rows["noise floor"]["energy_w2"] == before["noise floor"]["energy_w2"]
 
 
 def changed_metrics(repository: Path, method: str, seed: int, **metrics: dict | None) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from experiments import paths, sample, train
 from experiments.files import load_npz, save_npz, sha256
-from experiments.ladder_run import N_BEGINNINGS, FolderStore, gather_weights
+from experiments.ladder_run import BEGINNING_BYTES, FolderStore, gather_weights, load_ladder
 from experiments.settings import load_system
 from tests.experiments.tiny_case import repository, scratch_folder, trained, write_parameters
 
@@ -160,8 +160,9 @@ def test_samples_kept_with_weights_are_spread_over_all_of_the_rung(tmp_path, mon
     repository(tmp_path, monkeypatch)
     write_parameters()
     system = load_system("tiny")
-    store, n_models, n = FolderStore(tmp_path / "parts"), len(system.temperatures) - 1, 3 * N_BEGINNINGS - 1
-    x = np.arange(n, dtype=np.float32)[:, None, None] * np.ones((1, 4, 3), np.float32)
+    store, n_models = FolderStore(tmp_path / "parts"), len(system.temperatures) - 1
+    n = 3 * (BEGINNING_BYTES // 48)
+    x = np.arange(n, dtype=np.float32)[:, None, None] * np.ones((1, 4, 3), np.float32)  # 48 bytes each
     for rung in range(n_models):
         energy = np.arange(n, dtype=np.float32)
         store.save(f"samples-{rung}", {"n_energy_evals": np.array(10), "x": x, "energy": energy})
@@ -191,3 +192,16 @@ def test_a_ladder_that_begins_from_samples_keeps_those_that_its_methods_begin_fr
     save_npz(paths.weights("tiny", 1), kept)
     with pytest.raises(SystemExit, match="error: .*tiny-1.npz: no samples of rung 1"):
         sample.main(["tiny", "pita", "1"])
+
+
+def test_another_budget_of_a_system_has_its_own_ladder_of_the_same_network_and_physics(tmp_path, monkeypatch):
+    repository(tmp_path, monkeypatch)
+    longer = paths.params("tiny").read_text().replace("n_chains = ", "n_chains = 1")
+    sections = longer[longer.index("[initial]") :]
+    paths.params("tiny-large").write_text(sections)
+    first, large = load_ladder("tiny"), load_ladder("tiny-large")
+    assert large.initial.n_chains > first.initial.n_chains and large.network == first.network
+    assert large.system.target().n_atoms == first.system.target().n_atoms
+    assert paths.weights("tiny-large", 1) != paths.weights("tiny", 1)
+    for shared in (paths.system, paths.reference, paths.tica, paths.floor):
+        assert shared("tiny-large") == shared("tiny")

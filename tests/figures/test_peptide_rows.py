@@ -125,3 +125,22 @@ def test_both_kinds_of_pita_stand_at_their_own_budgets(repository: Path) -> None
         "pita_renoised": 941_000,
         "pita_renoised_sampling": 41_000,
     }
+
+
+def test_what_the_table_of_a_larger_budget_has_are_further_points(repository: Path) -> None:
+    params, data = repository / "experiments/params", repository / "figures/data"
+    before = table(repository, "budget")
+    params.mkdir(parents=True)
+    (params / "aldp-large.toml").touch()
+    run = load_json(data / "aldp-pita-1.json")
+    bill = {part: 4 * count for part, count in run["energy_evals"].items()}
+    for method in ("pita", "pita_renoised", *results.METHODS):
+        save_json(data / f"aldp-large-{method}-1.json", run | {"energy_evals": bill})
+    after = table(repository, "budget")
+    added = [row for row in after if row not in before]
+    assert [row for row in after if row in before] == before
+    assert {(row["method"], float(row["energy_evals [1]"])) for row in added} == {
+        *((method, 3_760_000) for method in ("pita", "pita_renoised", *results.METHODS)),
+        ("pita_sampling", 160_000),
+        ("pita_renoised_sampling", 160_000),
+    }
