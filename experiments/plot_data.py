@@ -47,8 +47,7 @@ def budget(system: str, *, root: Path, units: Mapping[str, str], kinds: Sequence
     for entry in stored.values():
         budgets.setdefault(entry["method"], []).append(entry)
     others = sorted(path.stem for path in (root / "experiments/params").glob(f"{system}-*.toml"))
-    runs = [(kind, runs_of(system, kind, root=root)) for kind in kinds]
-    runs += [(kind, runs_of(other, kind, root=root)) for other in others for kind in kinds]
+    runs = [(kind, runs_of(name, kind, root=root)) for name in (system, *others) for kind in kinds]
     tables = [(method, runs_of(other, method, root=root)) for other in others for method in sorted(budgets)]
     floor = load_json(root / DATA_FOLDER / f"{system}-floor.json", keys=("metrics",))
     rows = load_claims(root).published

@@ -50,7 +50,7 @@ def rms_error(estimates: Sequence[float], exact: float) -> tuple[float, float]:
 def budget_rows(
     budgets: Mapping[str, Sequence[Mapping]],
     runs: Sequence[tuple[str, Sequence[Mapping]]],
-    tables: Sequence[tuple[str, Sequence[Mapping]]] = (),
+    tables: Sequence[tuple[str, Sequence[Mapping]]],
     *,
     floor: Mapping[str, Mapping | None],
     published: Mapping[str, str],
@@ -72,13 +72,12 @@ def budget_rows(
         for points in zip(*(seed["points"] for seed in seeds), strict=True):
             evals = float(np.mean([point["energy_evals"] for point in points]))
             rows.append(budget_row(method, evals, points, units=units))
-    for method, seeds in tables:
-        evals = float(np.mean([run["energy_evals"]["total"] for run in seeds]))
-        rows.append(budget_row(method, evals, seeds, units=units))
+    billed = [(method, "total", seeds) for method, seeds in tables]
     for kind, seeds in runs:
-        for name, part in ((kind, "total"), (f"{kind}_sampling", "sample")):
-            evals = float(np.mean([run["energy_evals"][part] for run in seeds]))
-            rows.append(budget_row(name, evals, seeds, units=units))
+        billed += [(kind, "total", seeds), (f"{kind}_sampling", "sample", seeds)]
+    for name, part, seeds in billed:
+        evals = float(np.mean([run["energy_evals"][part] for run in seeds]))
+        rows.append(budget_row(name, evals, seeds, units=units))
     printed = {name: parse_printed(published[name]) for name in units if name in published}
     rows.append(band_row("published", printed, energy_evals=published_evals, units=units))
     floors = {name: (floor[name]["mean"], floor[name]["sd"]) for name in units if floor[name] is not None}

@@ -17,7 +17,7 @@ METRICS = (
     *("torus_w2", "rama_kl", "rama_js", "rama_tv", "tica_w1", "tica_w2", "delta_f_error_kcal"),
 )
 UNKNOWN = "not known"
-RUN_NAME = re.compile(r"(?P<system>[a-z0-9]+(?:-[a-z]+)?)-(?P<method>[a-z0-9_]+)-(?P<seed>[1-9][0-9]*)\.json")
+RUN_NAME = r"{}-(?P<method>[a-z0-9_]+)-(?P<seed>[1-9][0-9]*)\.json"  # of a system or a budget of it
 
 
 class Cell(NamedTuple):
@@ -72,8 +72,8 @@ def our_rows(system: str, *, root: Path, seed: int | None = None) -> list[Row]:
     """One row per method from the results of its seeds, which must have been judged by the same metrics."""
     runs: dict[str, list[dict]] = {}
     for path in sorted((root / DATA_FOLDER).glob(f"{system}-*.json")):
-        name = RUN_NAME.fullmatch(path.name)
-        if name and name["system"] == system and seed in (None, int(name["seed"])):
+        name = re.fullmatch(RUN_NAME.format(system), path.name)
+        if name and seed in (None, int(name["seed"])):
             run = _load_run(path)
             runs.setdefault(run["method"], []).append(run)
     return [_our_row(method, runs[method]) for method in sorted(runs)]
