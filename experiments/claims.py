@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from experiments.config import load_config
+from experiments.paths import system_of
 
 CLAIMS_FILE = Path("paper/claims.toml")
 PRINTED = re.compile(r"(\d+(?:\.\d+)?)(?: ± (\d+(?:\.\d+)?))?")
@@ -83,10 +84,14 @@ class Claims:
         for claim in self.claims:
             self.printed(claim)
 
+    def published_for(self, system: str) -> list[Published]:
+        """Return the published rows of a system, or of the system that `system` is a budget of, in order."""
+        return [row for row in self.published if row.system == system_of(system)]
+
     def printed(self, claim: Claim) -> Printed:
         """Return the published number that `claim` refers to."""
-        for row in self.published:
-            if (row.system, row.method) == (claim.system, claim.published) and claim.metric in row.metrics:
+        for row in self.published_for(claim.system):
+            if row.method == claim.published and claim.metric in row.metrics:
                 return parse_printed(row.metrics[claim.metric])
         raise ValueError(f"{claim!r} refers to a number that no [[published]] entry has")
 

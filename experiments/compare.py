@@ -7,7 +7,7 @@ not give; a table cell that neither the stored results nor the claims file gives
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,12 +31,15 @@ class Verdict(NamedTuple):
     verdict: str
 
 
-def verdicts(claims: Claims, tables: dict[str, list[Row]]) -> list[Verdict]:
+def verdicts(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> list[Verdict]:
     """One verdict per claim and target, in the order of the claims file; `tables`: system -> rows."""
-    return [
-        *(_claim_verdict(claim, claims, tables.get(claim.system, [])) for claim in claims.claims),
-        *(_target_verdict(target, tables.get(target.system, [])) for target in claims.targets),
-    ]
+    claimed = [_claim_verdict(claim, claims, tables.get(claim.system, [])) for claim in claims.claims]
+    return claimed + target_verdicts(claims, tables)
+
+
+def target_verdicts(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> list[Verdict]:
+    """One verdict per target, in the order of the claims file; `tables`: system -> rows."""
+    return [_target_verdict(target, tables.get(target.system, [])) for target in claims.targets]
 
 
 def check_sources(system: str, rows: Sequence[Row], *, root: Path) -> None:

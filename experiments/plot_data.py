@@ -50,8 +50,8 @@ def budget(system: str, *, root: Path, units: Mapping[str, str], kinds: Sequence
     runs = [(kind, runs_of(name, kind, root=root)) for name in (system, *others) for kind in kinds]
     tables = [(method, runs_of(other, method, root=root)) for other in others for method in sorted(budgets)]
     floor = load_json(root / DATA_FOLDER / f"{system}-floor.json", keys=("metrics",))
-    rows = load_claims(root).published
-    published = [row for row in rows if (row.system, row.method) == (system, PUBLISHED)]
+    rows = load_claims(root).published_for(system)
+    published = [row for row in rows if row.method == PUBLISHED]
     printed = {name: text for row in published for name, text in row.metrics.items()}
     evals = {row.energy_evals for row in published} - {UNKNOWN}
     return budget_rows(

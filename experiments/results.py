@@ -50,7 +50,7 @@ def table_rows(system: str, *, root: Path, claims: Claims, seed: int | None = No
 
     With `seed`, ours are of that seed alone.
     """
-    published = [published_row(entry) for entry in claims.published if entry.system == system_of(system)]
+    published = [published_row(entry) for entry in claims.published_for(system)]
     return [floor_row(system, root=root), *our_rows(system, root=root, seed=seed), *published]
 
 

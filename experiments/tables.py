@@ -12,7 +12,6 @@ from pathlib import Path
 from experiments.claims import load_claims
 from experiments.errors import reported
 from experiments.files import save_csv, save_text
-from experiments.paths import system_of
 from experiments.results import EVALS, UNKNOWN, Cell, Row, metric_names, table_rows
 
 TABLE_FOLDER = Path("figures/tables")
@@ -53,8 +52,8 @@ def text_rows(rows: Sequence[Row]) -> list[list[str]]:
     header = ["method", "source", "seeds", "n", *parts, *(name.replace("_", " ") for name in names)]
     lines = [
         [row.method, row.source, str(row.n_seeds), str(row.n_samples)]
-        + [_count(row.energy_evals[part]) for part in EVALS]
-        + [_printed(row.metrics.get(name)) for name in names]
+        + [count(row.energy_evals[part]) for part in EVALS]
+        + [printed(row.metrics.get(name)) for name in names]
         for row in rows
     ]
     return [header, *lines]
@@ -83,7 +82,7 @@ def write_tables(system: str, *, root: Path) -> None:
     """Read the stored results of `system` and write its three tables."""
     claims = load_claims(root)
     rows = table_rows(system, root=root, claims=claims)
-    published = [row for row in claims.published if row.system == system_of(system)]
+    published = claims.published_for(system)
     printed_in = [f"- {row.method}: {row.where}" for row in published]
     stem = root / TABLE_FOLDER / system
     save_csv(stem.with_suffix(".csv"), csv_lines(rows), columns=csv_columns(rows))
@@ -119,11 +118,13 @@ def _evals_column(part: str) -> str:
     return "energy_evals" if part == "total" else f"energy_evals_{part}"
 
 
-def _count(number: int | str) -> str:
+def count(number: int | str) -> str:
+    """A number of evaluations as it is printed; text stays."""
     return number if isinstance(number, str) else f"{number:,}"
 
 
-def _printed(cell: Cell | None) -> str:
+def printed(cell: Cell | None) -> str:
+    """A cell as it is printed: as published, or to two digits of its error."""
     if cell is None:
         return UNKNOWN
     if cell.printed is not None:

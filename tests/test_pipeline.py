@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TOP_LEVEL = (
     r"(?:paper|experiments|pita|figures|tests|\.ci|\.dvc)/|dvc\.|[\w.-]+\.(?:md|toml|txt|cff)$|LICENSE$"
 )
-DOCUMENTS = ("README.md", "paper/README.md")
+DOCUMENTS = ("README.md", "paper/README.md", "paper/findings.md")
 
 
 def named_paths(text: str) -> list[str]:
@@ -68,6 +68,12 @@ def test_every_path_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     assert len(named_paths(text)) > 5, "the search for paths finds too few"
     assert not missing_paths(text, root=ROOT)
+
+
+def test_the_table_of_the_readme_is_the_summary() -> None:
+    summary = (ROOT / "figures/tables/summary.md").read_text(encoding="utf-8")
+    assert summary.count("\n") > 10
+    assert summary in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_published_number_stands_in_the_table() -> None:
