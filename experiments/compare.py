@@ -33,13 +33,15 @@ class Verdict(NamedTuple):
 
 def verdicts(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> list[Verdict]:
     """One verdict per claim and target, in the order of the claims file; `tables`: system -> rows."""
-    claimed = [_claim_verdict(claim, claims, tables.get(claim.system, [])) for claim in claims.claims]
-    return claimed + target_verdicts(claims, tables)
+    return [
+        *(_claim_verdict(claim, claims, tables.get(claim.system, [])) for claim in claims.claims),
+        *(target_verdict(target, tables.get(target.system, [])) for target in claims.targets),
+    ]
 
 
-def target_verdicts(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> list[Verdict]:
-    """One verdict per target, in the order of the claims file; `tables`: system -> rows."""
-    return [_target_verdict(target, tables.get(target.system, [])) for target in claims.targets]
+def tables_of_all(claims: Claims, *, root: Path) -> dict[str, list[Row]]:
+    """The rows of every system that has been run, and of every budget of it, by name."""
+    return {name: table_rows(name, root=root, claims=claims) for name, run in claims.systems.items() if run}
 
 
 def check_sources(system: str, rows: Sequence[Row], *, root: Path) -> None:
@@ -86,7 +88,7 @@ def printed_verdicts(found: Sequence[Verdict]) -> str:
 def compare(root: Path) -> list[Verdict]:
     """Check every table of a system that has been run, then write and return the verdicts."""
     claims = load_claims(root)
-    tables = {name: table_rows(name, root=root, claims=claims) for name, run in claims.systems.items() if run}
+    tables = tables_of_all(claims, root=root)
     for system, rows in tables.items():
         check_sources(system, rows, root=root)
     found = verdicts(claims, tables)
@@ -101,7 +103,8 @@ def _claim_verdict(claim: Claim, claims: Claims, rows: Sequence[Row]) -> Verdict
     return _verdict(claim, asked, bound, rows)
 
 
-def _target_verdict(target: Target, rows: Sequence[Row]) -> Verdict:
+def target_verdict(target: Target, rows: Sequence[Row]) -> Verdict:
+    """What became of a target, by the rows of its system's table."""
     if target.unit == "absolute":
         return _verdict(target, target.grade, target.at_most, rows)
     floor = next((row.metrics.get(target.metric) for row in rows if row.source == "floor"), None)

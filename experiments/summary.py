@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.claims import Claims, load_claims
-from experiments.compare import Verdict, target_verdicts
+from experiments.compare import Verdict, tables_of_all, target_verdict
 from experiments.errors import reported
 from experiments.files import save_text
-from experiments.results import Row, table_rows
+from experiments.results import Row
 from experiments.tables import TABLE_FOLDER, count, markdown, printed
 
 KINDS = {"pita_renoised": "PITA, from samples", "pita": "PITA, from noise"}
@@ -19,22 +19,23 @@ CLASSICAL = {"parallel_tempering": "parallel tempering", "population_annealing":
 PAPER = "PITA"
 GRADES = ("to reach", "beyond")
 NONE = "-"
+Aim = tuple[str, Verdict]  # a grade of GRADES, and what became of it
 
 
 def summary(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> str:
     """Return the table as Markdown; `tables`: system, or budget of it, -> rows of its table."""
-    asked = [v for v in target_verdicts(claims, tables) if v.method in KINDS and v.system in tables]
     header = ["system", "energy evaluations (seeds)", "metric", "paper", "noise floor"]
     header += [*KINDS.values(), *CLASSICAL.values(), "to reach (beyond)", "verdict"]
     lines = []
-    for system in tables:
-        for metric in dict.fromkeys(v.metric for v in asked if v.system == system):
-            aims = [v for v in asked if (v.system, v.metric) == (system, metric)]
-            lines.append(_line(system, metric, aims, tables[system]))
+    for system, rows in tables.items():
+        asked = [target for target in claims.targets if target.system == system and target.method in KINDS]
+        for metric in dict.fromkeys(target.metric for target in asked):
+            aims = [(each.grade, target_verdict(each, rows)) for each in asked if each.metric == metric]
+            lines.append(_line(system, metric, aims, rows))
     return markdown([header, *lines])
 
 
-def _line(system: str, metric: str, aims: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
+def _line(system: str, metric: str, aims: Sequence[Aim], rows: Sequence[Row]) -> list[str]:
     ours = {row.method: row for row in rows if row.source == "ours"}
     others = {row.source: row for row in rows if row.source == "floor" or row.method == PAPER}
     kinds = [kind for kind in KINDS if kind in ours]
@@ -43,7 +44,7 @@ def _line(system: str, metric: str, aims: Sequence[Verdict], rows: Sequence[Row]
         *(_cell(others.get(source), metric) for source in ("published", "floor")),
         *(_cell(ours.get(method), metric) for method in (*KINDS, *CLASSICAL)),
         _bounds(aims),
-        " / ".join(_grade([v for v in aims if v.method == kind]) for kind in kinds) or NONE,
+        " / ".join(_grade([aim for aim in aims if aim[1].method == kind]) for kind in kinds) or NONE,
     ]
 
 
@@ -59,33 +60,27 @@ def _cell(row: Row | None, metric: str) -> str:
     return printed(row.metrics[metric]) if metric in row.metrics else NONE
 
 
-def _bounds(aims: Sequence[Verdict]) -> str:
+def _bounds(aims: Sequence[Aim]) -> str:
     """Return what is to be reached and, in brackets, what is beyond, as `0.24 (0.19)`."""
-    found = {_grade_of(v): v.at_most for v in aims}
+    found = {grade: verdict.at_most for grade, verdict in aims}
     reach, beyond = ("not known" if b is None else f"{b:.4g}" for b in map(found.get, GRADES))
     return f"{reach} ({beyond})"
 
 
-def _grade(aims: Sequence[Verdict]) -> str:
+def _grade(aims: Sequence[Aim]) -> str:
     """Return the highest grade that a kind of PITA has reached, else `fail` or `not run`."""
-    found = {_grade_of(v): v.verdict for v in aims}
+    found = {grade: verdict.verdict for grade, verdict in aims}
     reach, beyond = map(found.get, GRADES)
     if "pass" in (reach, beyond):
         return "beyond" if beyond == "pass" else "reached"
     return reach or NONE
 
 
-def _grade_of(verdict: Verdict) -> str:
-    return verdict.asked.partition(":")[0]
-
-
 def main() -> None:
     with reported():
         root = Path(".")
         claims = load_claims(root)
-        run = [name for name, has_run in claims.systems.items() if has_run]
-        tables = {name: table_rows(name, root=root, claims=claims) for name in run}
-        save_text(root / TABLE_FOLDER / "summary.md", summary(claims, tables))
+        save_text(root / TABLE_FOLDER / "summary.md", summary(claims, tables_of_all(claims, root=root)))
 
 
 if __name__ == "__main__":
