@@ -88,6 +88,14 @@ class Claims:
         """Return the published rows of a system, or of the system that `system` is a budget of, in order."""
         return [row for row in self.published if row.system == system_of(system)]
 
+    def targets_for(self, name: str) -> list[Target]:
+        """Return the targets of a system, or, under the name of a budget, those of the system that it is of."""
+        return [
+            dataclasses.replace(target, system=name)
+            for target in self.targets
+            if target.system == system_of(name)
+        ]
+
     def printed(self, claim: Claim) -> Printed:
         """Return the published number that `claim` refers to."""
         for row in self.published_for(claim.system):

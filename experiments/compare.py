@@ -32,10 +32,13 @@ class Verdict(NamedTuple):
 
 
 def verdicts(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> list[Verdict]:
-    """One verdict per claim and target, in the order of the claims file; `tables`: system -> rows."""
+    """One verdict per claim, then one per target of every system and budget, in the order of the claims file;
+    `tables`: system -> rows.
+    """
+    targets = [target for name in claims.systems for target in claims.targets_for(name)]
     return [
         *(_claim_verdict(claim, claims, tables.get(claim.system, [])) for claim in claims.claims),
-        *(target_verdict(target, tables.get(target.system, [])) for target in claims.targets),
+        *(target_verdict(target, tables.get(target.system, [])) for target in targets),
     ]
 
 

@@ -28,7 +28,7 @@ def summary(claims: Claims, tables: Mapping[str, Sequence[Row]]) -> str:
     header += [*KINDS.values(), *CLASSICAL.values(), "to reach (beyond)", "verdict"]
     lines = []
     for system, rows in tables.items():
-        asked = [target for target in claims.targets if target.system == system and target.method in KINDS]
+        asked = [target for target in claims.targets_for(system) if target.method in KINDS]
         for metric in dict.fromkeys(target.metric for target in asked):
             aims = [(each.grade, target_verdict(each, rows)) for each in asked if each.metric == metric]
             lines.append(_line(system, metric, aims, rows))

@@ -35,6 +35,20 @@ def test_method_without_results_is_not_run(tabulated: Path) -> None:
     assert {v.verdict for v in compare(tabulated) if v.method == "hmc"} == {"not run"}
 
 
+def test_a_budget_of_a_system_is_asked_what_its_system_is(tabulated: Path) -> None:
+    claims = tabulated / "paper/claims.toml"
+    text = claims.read_text(encoding="utf-8")
+    claims.write_text(text.replace("[systems]\n", "[systems]\nlj13-large = true\n"), encoding="utf-8")
+    run = json.loads((tabulated / "figures/data/lj13-hmc-1.json").read_text(encoding="utf-8"))
+    run |= {"system": "lj13-large", "energy_evals": run["energy_evals"] | {"sample": 2, "total": 5}}
+    (tabulated / "figures/data/lj13-large-hmc-1.json").write_text(json.dumps(run), encoding="utf-8")
+    write_tables("lj13-large", root=tabulated)
+    found = {(v.system, v.method, v.metric, v.asked): v.verdict for v in compare(tabulated)}
+    assert [system for system, *_ in found].count("lj13-large") == 4  # targets, and no claims
+    assert found["lj13-large", "hmc", "energy_evals", "beyond"] == "pass"
+    assert found["lj13", "hmc", "energy_evals", "beyond"] == "fail"
+
+
 def test_a_number_that_a_run_could_not_give_fails_and_is_left_blank(tabulated: Path) -> None:
     path = tabulated / "figures/data/lj13-hmc-1.json"
     run = json.loads(path.read_text(encoding="utf-8"))
