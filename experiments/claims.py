@@ -89,7 +89,7 @@ class Claims:
         return [row for row in self.published if row.system == system_of(system)]
 
     def targets_for(self, name: str) -> list[Target]:
-        """Return the targets of a system, or, under the name of a budget, those of the system that it is of."""
+        """Return the targets of a system; of a budget, those of its system under the budget's name."""
         return [
             dataclasses.replace(target, system=name)
             for target in self.targets
