@@ -130,6 +130,25 @@ def test_mala_keeps_the_gaussian_and_unadjusted_langevin_does_not():
     )
 
 
+def test_a_move_of_whatever_length_keeps_half_of_the_potential_energy_and_four_short_ones_a_sixteenth():
+    """Of a spectrum of modes, phases spread: corr(V, V') is the mean of cos^2 of the phase (pita.descent)."""
+    target, g = AnisotropicGaussian(torch.linspace(1, 5, 60, dtype=torch.float64) ** -2), generator()
+    x = target.variances.sqrt() * torch.randn(5_000, 60, generator=g, dtype=torch.float64)
+
+    settings = {"beta": 1.0, "step_size": 0.07, "generator": g, "mean_free": False}
+
+    def correlation(n_moves, n_leapfrog):
+        state = init_state(target, x)
+        start = state.energy
+        for _ in range(n_moves):
+            state, _ = hmc_move(target, state, n_leapfrog=n_leapfrog, **settings)
+        return torch.corrcoef(torch.stack((start, state.energy)))[0, 1].item()
+
+    assert correlation(1, 60) == pytest.approx(0.5, abs=0.06)
+    assert correlation(1, 240) == pytest.approx(0.5, abs=0.06)
+    assert correlation(4, 60) == pytest.approx(1 / 16, abs=0.06)
+
+
 def test_every_chain_has_its_own_temperature():
     beta = torch.tensor([0.5, 1.0, 3.0], dtype=torch.float64).repeat_interleave(N // 2)
     state, g = chains_at(torch.zeros(len(beta), 3, dtype=torch.float64)), generator()

@@ -195,17 +195,18 @@ def off_frame(x, structure):
     return float((rotation - torch.eye(3)).abs().max())
 
 
-def test_parameters_train_where_they_anneal_and_compile_one_shape():
-    settings = load_gates("aldp")
+@pytest.mark.parametrize("system", ["aldp", "al3"])
+def test_parameters_train_where_they_anneal_and_compile_one_shape(system):
+    settings = load_gates(system)
     assert tuple(settings.variants) == VARIANTS
     for name in VARIANTS:
-        config = ladder_of("aldp", settings, name)
+        config = ladder_of(system, settings, name)
         annealing = config.descent.annealing
         check_noise_range(config.noise, h_min=annealing.sigma_min**2, h_max=annealing.sigma_max**2)
         assert config.system.temperatures == (408.24, 300.0)
         assert settings.n_particles % annealing.chunk == 0
         assert config.noise.stiff == (name == "molecular")
-        assert config.noise.flatten == (load_ladder("aldp").noise.flatten if name == "molecular" else None)
+        assert config.noise.flatten == (load_ladder(system).noise.flatten if name == "molecular" else None)
         assert (config.noise.frame, config.noise.rotate) == (
             name == "transformer_frame",
             name == "transformer_rotated",
