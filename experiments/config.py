@@ -12,7 +12,7 @@ import math
 import tomllib
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,6 +54,12 @@ def load_section(path: Path, name: str, schema: type[T], **given: object) -> T:
     for key in given.keys() & (table.keys() if isinstance(table, dict) else ()):
         raise (place / key).error("unknown key; another section determines its value")
     return _section(table | given if isinstance(table, dict) else table, schema, place)
+
+
+def refuse_sections(path: Path, names: Sequence[str], *, reason: str) -> None:
+    """Raise `ConfigError` if the TOML file `path` has a section of one of these names, for this reason."""
+    for name in sorted(_table(path).keys() & set(names)):
+        raise (_Place(Path(path)) / name).error(f"does not belong here; {reason}")
 
 
 def from_table(table: dict, schema: type[T], *, file: Path, key: str = "") -> T:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from experiments import paths
-from experiments.config import load_section
+from experiments.config import load_section, refuse_sections
 from experiments.files import load_npz, save_npz
 from experiments.ranks import Ranks, alone
 from experiments.settings import SystemSettings, load_system, load_topology
@@ -25,6 +25,8 @@ from pita.objective import LossSettings
 SAMPLES, REDUCED_ENERGY = "samples", "reduced_energy"
 NOT_WEIGHTS = ("data_variance", "variances", SAMPLES, REDUCED_ENERGY)
 RUNG = "rung{}/"
+OF_THE_SYSTEM = ("system", "network", "noise", "losses")  # at every budget
+OF_THE_BUDGET = ("initial", "training", "descent")
 BEGINNING_BYTES = 2**21  # of samples kept with the weights; all are of equal weight
 
 
@@ -38,7 +40,7 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class LadderConfig:
-    """All parameters of a ladder, one field for each section of the parameter file."""
+    """All parameters of a ladder, one field for each section of the parameter files."""
 
     system: SystemSettings
     network: NetworkSettings
@@ -54,14 +56,19 @@ class LadderConfig:
 
 
 def load_ladder(system: str) -> LadderConfig:
-    """Read the parameters of the ladder of a system, or of a budget of it."""
-    file, settings = paths.params(system), load_system(system)
+    """Read the parameters of the ladder of a system, or of a budget of it, which has no say in its network,
+    noise and losses.
+    """
+    of_the_system, of_the_budget = paths.system_params(system), paths.params(system)
+    if of_the_budget != of_the_system:
+        refuse_sections(of_the_budget, OF_THE_SYSTEM, reason=f"{of_the_system.name} has it for every budget")
     schemas = LadderConfig.__annotations__
     sections = {
         name: load_section(file, name, schemas[name])
-        for name in ("initial", "losses", "noise", "training", "descent")
+        for file, names in ((of_the_system, ("noise", "losses")), (of_the_budget, OF_THE_BUDGET))
+        for name in names
     }
-    return LadderConfig(system=settings, network=load_network(system), **sections)
+    return LadderConfig(system=load_system(system), network=load_network(system), **sections)
 
 
 def load_network(system: str) -> NetworkSettings:

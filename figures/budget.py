@@ -1,6 +1,6 @@
 """Draw how close each method comes for its energy evaluations: `python -m figures.budget lj13`.
 
-Bars and bands: range over seeds. Grey band: noise floor, mean -/+ standard deviation between two independent
+Bars: range over seeds. Grey band: noise floor, mean -/+ standard deviation between two independent
 reference sets. Horizontal line: the published value, with a ring at its evaluations where they are known.
 """
 
@@ -20,6 +20,7 @@ LABELS = {
     "delta_f_error_kcal [kcal/mol]": r"error of $\Delta F$ / kcal mol$^{-1}$",
 }
 EVALS = "energy_evals [1]"
+MARKS = {"markersize": 10, "markeredgecolor": "white", "markeredgewidth": 0.5}  # of points without a line
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -42,31 +43,18 @@ def draw_panel(ax: Axes, frame: pd.DataFrame, metric: str) -> None:
     looks = style.looks_of(frame["method"], style.METHODS, besides=["published", "floor"])
     for method, look in looks.items():
         curve = frame[frame["method"] == method].sort_values(EVALS)
-        if method.startswith("pita"):
-            bars = [curve[metric] - curve[low], curve[high] - curve[metric]]
-            ax.errorbar(
-                curve[EVALS],
-                curve[metric],
-                yerr=bars,
-                label=look.label,
-                color=look.colour,
-                marker=look.marker,
-                markersize=10,
-                markeredgecolor="white",
-                markeredgewidth=0.5,
-                linestyle="none",
-                zorder=5,
-            )
-        else:
-            ax.fill_between(curve[EVALS], curve[low], curve[high], color=look.colour, alpha=0.2, linewidth=0)
-            ax.plot(
-                curve[EVALS],
-                curve[metric],
-                label=look.label,
-                color=look.colour,
-                marker=look.marker,
-                linestyle=look.line,
-            )
+        ours = method.startswith("pita")
+        ax.errorbar(
+            curve[EVALS],
+            curve[metric],
+            yerr=[curve[metric] - curve[low], curve[high] - curve[metric]],
+            label=look.label,
+            color=look.colour,
+            marker=look.marker,
+            linestyle="none" if ours else look.line,
+            zorder=5 if ours else 2,
+            **(MARKS if ours else {}),
+        )
     floor = frame[frame["method"] == "floor"].iloc[0]
     if pd.notna(floor[metric]):
         ax.axhspan(floor[low], floor[high], color=style.REFERENCE, linewidth=0, zorder=0, label="noise floor")

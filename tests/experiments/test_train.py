@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from experiments import paths, sample, train
+from experiments.config import ConfigError
 from experiments.files import load_npz, save_npz, sha256
-from experiments.ladder_run import BEGINNING_BYTES, FolderStore, gather_weights, load_ladder
+from experiments.ladder_run import BEGINNING_BYTES, OF_THE_BUDGET, FolderStore, gather_weights, load_ladder
 from experiments.settings import load_system
 from tests.experiments.tiny_case import repository, scratch_folder, trained, write_parameters
 
@@ -197,11 +198,17 @@ def test_a_ladder_that_begins_from_samples_keeps_those_that_its_methods_begin_fr
 def test_another_budget_of_a_system_has_its_own_ladder_of_the_same_network_and_physics(tmp_path, monkeypatch):
     repository(tmp_path, monkeypatch)
     longer = paths.params("tiny").read_text().replace("n_chains = ", "n_chains = 1")
-    sections = longer[longer.index("[initial]") :]
-    paths.params("tiny-large").write_text(sections)
+    sections = {part.partition("]")[0]: "[" + part for part in longer.split("\n[")}
+    kept = (text for name, text in sections.items() if name.partition(".")[0] in OF_THE_BUDGET)
+    paths.params("tiny-large").write_text("\n".join(kept))
     first, large = load_ladder("tiny"), load_ladder("tiny-large")
-    assert large.initial.n_chains > first.initial.n_chains and large.network == first.network
+    assert large.initial.n_chains > first.initial.n_chains
+    assert (large.network, large.noise, large.losses) == (first.network, first.noise, first.losses)
     assert large.system.target().n_atoms == first.system.target().n_atoms
     assert paths.weights("tiny-large", 1) != paths.weights("tiny", 1)
     for shared in (paths.system, paths.reference, paths.tica, paths.floor):
         assert shared("tiny-large") == shared("tiny")
+    with paths.params("tiny-large").open("a") as file:
+        file.write("\n" + sections["noise"])
+    with pytest.raises(ConfigError, match="tiny-large.toml: noise: does not belong here; tiny.toml has it"):
+        load_ladder("tiny-large")
