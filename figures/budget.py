@@ -20,7 +20,13 @@ LABELS = {
     "delta_f_error_kcal [kcal/mol]": r"error of $\Delta F$ / kcal mol$^{-1}$",
 }
 EVALS = "energy_evals [1]"
-MARKS = {"markersize": 10, "markeredgecolor": "white", "markeredgewidth": 0.5}  # of points without a line
+POINTS = {
+    "linestyle": "none",
+    "zorder": 5,
+    "markersize": 10,
+    "markeredgecolor": "white",
+    "markeredgewidth": 0.5,
+}
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -43,7 +49,6 @@ def draw_panel(ax: Axes, frame: pd.DataFrame, metric: str) -> None:
     looks = style.looks_of(frame["method"], style.METHODS, besides=["published", "floor"])
     for method, look in looks.items():
         curve = frame[frame["method"] == method].sort_values(EVALS)
-        ours = method.startswith("pita")
         ax.errorbar(
             curve[EVALS],
             curve[metric],
@@ -51,9 +56,7 @@ def draw_panel(ax: Axes, frame: pd.DataFrame, metric: str) -> None:
             label=look.label,
             color=look.colour,
             marker=look.marker,
-            linestyle="none" if ours else look.line,
-            zorder=5 if ours else 2,
-            **(MARKS if ours else {}),
+            **(POINTS if method.startswith("pita") else {"linestyle": look.line}),
         )
     floor = frame[frame["method"] == "floor"].iloc[0]
     if pd.notna(floor[metric]):
